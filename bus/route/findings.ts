@@ -1,0 +1,27 @@
+/** What lint, load and plan say about an administrator's file. */
+
+export type Severity = "error" | "warn";
+
+export type Finding = Readonly<{
+  file: string;
+  /** From 1. */
+  line: number;
+  column: number;
+  severity: Severity;
+  /** Name of the rule, for example `unknown-field`. */
+  rule: string;
+  /** What is wrong and what to write. */
+  text: string;
+}>;
+
+/** `file:line:column  severity  rule  text`, the form every command prints. */
+export function formatFinding(finding: Finding): string {
+  return `${finding.file}:${finding.line}:${finding.column}  ${finding.severity}  ${finding.rule}  ${finding.text}`;
+}
+
+/** Text of the administrator's files by path from the root of the route set; config/load.ts reads them. */
+export interface Files {
+  /** All paths, sorted. */
+  readonly paths: readonly string[];
+  text(path: string): string | undefined;
+}

@@ -1,0 +1,177 @@
+/**
+ * What adapters are given besides the ports: compiled codecs, the shared web host, and the settings of each edge.
+ * Adapters never compile a contract themselves; the composition hands them what they need.
+ */
+import type { AvroRecord, CallContext } from "./envelope.ts";
+import type { Clock } from "./ports.ts";
+
+// ── codecs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** One message type on one wire format, compiled once. Both directions validate; a violation is a BusError with places. */
+export interface Codec {
+  readonly mediaType: string;
+  read(bytes: Uint8Array): AvroRecord;
+  write(value: AvroRecord): Uint8Array;
+}
+
+export type SoapVersion = "1.1" | "1.2";
+
+/** A SOAP message that was read and validated in one pass. */
+export type SoapMessage = Readonly<{
+  version: SoapVersion;
+  /** Name of the operation, found by the body's first child. */
+  operation: string;
+  value: AvroRecord;
+  /** Header blocks with text content, by `{namespace}local`. */
+  headers: ReadonlyMap<string, string>;
+}>;
+
+export type SoapFault = Readonly<{
+  side: "sender" | "receiver";
+  /** Sub-code or qualified code of the sender of the fault. */
+  code: string;
+  text: string;
+  detail?: readonly Readonly<{ name: string; text: string }>[];
+}>;
+
+/** A SOAP service (from its WSDL, or from the contract where the outside has none), compiled once. */
+export interface SoapService {
+  readonly operations: readonly string[];
+  /** Reads a request. Throws soap-version, soap-shape, soap-must-understand, soap-operation, xml-* and xsd-violation. */
+  readRequest(bytes: Uint8Array): SoapMessage;
+  /** Reads an answer to `operation`; a Fault in it is thrown as `provider-fault` with its code. */
+  readReply(operation: string, bytes: Uint8Array): AvroRecord;
+  writeRequest(version: SoapVersion, operation: string, value: AvroRecord, headers?: CallContext): Uint8Array;
+  writeReply(version: SoapVersion, operation: string, value: AvroRecord): Uint8Array;
+  writeFault(version: SoapVersion, fault: SoapFault): Uint8Array;
+  /** The SOAPAction of an operation, possibly empty. */
+  action(operation: string): string;
+  /** The service's WSDL with `address` as its soap:address. Schemas stand inline: one document, no second fetch. */
+  wsdl(address: string): string;
+}
+
+/** A big file in pieces: reads bytes as they come, holds at most one record in memory. */
+export interface Splitter {
+  split(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Piece>;
+}
+export type Piece = Readonly<{
+  /** 1-based number of the record in the file, and the line it starts on. */
+  index: number;
+  line: number;
+  bytes: Uint8Array;
+  read(): AvroRecord;
+}>;
+
+// ── the face to the web, shared by adapters ────────────────────────────────────────────────────────────────────────
+
+export type WebRequest = Readonly<{
+  method: string;
+  /** Path without query, percent-decoded once. */
+  path: string;
+  query: URLSearchParams;
+  headers: Readonly<Record<string, string | undefined>>;
+  /** The system that calls: from its certificate, or on samples' plain HTTP from `X-System`. */
+  system: string | undefined;
+  /** `http://host:port` as the caller addressed us. */
+  origin: string;
+  body: Uint8Array;
+  signal: AbortSignal;
+}>;
+export type WebResponse = Readonly<{ status: number; headers?: Readonly<Record<string, string>>; body?: Uint8Array | string }>;
+export type WebHandler = (request: WebRequest) => Promise<WebResponse>;
+
+/** Faces are mounted by path prefix; the longest wins. `face` is `systems` (X-System / client certificates) or `admin`. */
+export interface WebHost {
+  mount(face: "systems" | "admin", prefix: string, handler: WebHandler): () => void;
+}
+
+// ── adapters ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** JSON Schema 2020-12 of an adapter's options in a route file. Every field has a description; no oneOf, anyOf or allOf. */
+export type OptionsSchema = Readonly<{
+  type: "object";
+  properties: Readonly<Record<string, unknown>>;
+  required?: readonly string[];
+  additionalProperties: false;
+  description?: string;
+}>;
+
+/** The table entry of an adapter: its options feed parsing, lint, the published JSON Schema and the docs. */
+export type AdapterSpec = Readonly<{
+  name: string;
+  title: string;
+  inlet?: OptionsSchema;
+  outlet?: OptionsSchema;
+  /** What an inlet needs compiled: a SOAP service, a codec of one format, or a splitter. */
+  format: "soap" | "json" | "xml-or-csv" | "none";
+}>;
+
+/** Which `from` of which route a message that came in belongs to. */
+export type SourceBinding = Readonly<{ route: string; from: string; system: string | undefined; pattern: "query" | "command" | "event" }>;
+
+export type EdgeLimits = Readonly<{
+  /** Bytes of one message; default 10 MiB. */
+  maxBytes: number;
+  /** Unfinished messages of this inlet; above it: inlet-busy with Retry-After. */
+  maxInFlight: number;
+}>;
+
+export type SoapInletSettings = Readonly<{
+  host: WebHost;
+  /** Path below the systems' face, for example `/mconnect/soap/rsp/population/PersonRegistry`. */
+  path: string;
+  service: SoapService;
+  /** By operation name of the service. */
+  bindings: ReadonlyMap<string, SourceBinding>;
+  limits: EdgeLimits;
+}>;
+
+export type HttpInletSettings = Readonly<{
+  host: WebHost;
+  path: string;
+  method: "POST" | "PUT";
+  codec: Codec;
+  /** Undefined for events and commands without a reply. */
+  replyCodec: Codec | undefined;
+  binding: SourceBinding;
+  limits: EdgeLimits;
+}>;
+
+export type FileInletSettings = Readonly<{
+  directory: string;
+  /** Glob on the file name: `*` and `?` only. */
+  match: string;
+  /** Milliseconds that size and mtime must stay unchanged. */
+  stableFor: number;
+  order: "name" | "mtime";
+  done: string;
+  failed: string;
+  /** Milliseconds between looks; undefined = only when `run` is called (a schedule). */
+  every: number | undefined;
+  splitter: Splitter;
+  binding: SourceBinding;
+  stopAfter: number | undefined;
+  limits: EdgeLimits;
+  clock: Clock;
+}>;
+
+export type SoapOutletSettings = Readonly<{
+  /** Full address of the provider's service. */
+  address: string;
+  version: SoapVersion;
+  service: SoapService;
+  operation: string;
+  /** Send the call context as SOAP headers in https://mconnect.gov.md, as HTTP headers, or both. */
+  callContext: "soap" | "http" | "both" | "none";
+  headers: Readonly<Record<string, string>>;
+  maxBytes: number;
+}>;
+
+export type HttpOutletSettings = Readonly<{
+  address: string;
+  method: "POST" | "PUT";
+  codec: Codec;
+  replyCodec: Codec | undefined;
+  headers: Readonly<Record<string, string>>;
+  maxBytes: number;
+}>;
