@@ -85,6 +85,27 @@ export interface WebHost {
   mount(face: "systems" | "admin", prefix: string, handler: WebHandler): () => void;
 }
 
+export type WebCall = Readonly<{
+  method: string;
+  /** Full address, http: or https:. */
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: Uint8Array;
+  /** Bytes of the answer that are read at most. */
+  maxBytes: number;
+}>;
+export type WebReply = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Uint8Array }>;
+
+/**
+ * Calls out over pooled connections, shared by all outlets so that the bound per origin holds. Resolves with any answer
+ * but 429, 502, 503 and 504. Throws endpoint-unreachable (name, connection, TLS, connection lost), endpoint-unavailable and
+ * endpoint-throttled (with Retry-After), attempt-timeout (the signal), provider-reply-invalid (too big).
+ */
+export interface WebClient {
+  request(call: WebCall, signal: AbortSignal): Promise<WebReply>;
+  close(): Promise<void>;
+}
+
 // ── adapters ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** JSON Schema 2020-12 of an adapter's options in a route file. Every field has a description; no oneOf, anyOf or allOf. */
@@ -123,6 +144,10 @@ export type SoapInletSettings = Readonly<{
   service: SoapService;
   /** By operation name of the service. */
   bindings: ReadonlyMap<string, SourceBinding>;
+  /** Only this version is taken; undefined = both. */
+  version?: SoapVersion;
+  /** HTTP headers kept with the message; undefined = every business header. */
+  headers?: readonly string[];
   limits: EdgeLimits;
 }>;
 
@@ -134,6 +159,8 @@ export type HttpInletSettings = Readonly<{
   /** Undefined for events and commands without a reply. */
   replyCodec: Codec | undefined;
   binding: SourceBinding;
+  /** HTTP headers kept with the message; undefined = every business header. */
+  headers?: readonly string[];
   limits: EdgeLimits;
 }>;
 
@@ -149,6 +176,8 @@ export type FileInletSettings = Readonly<{
   /** Milliseconds between looks; undefined = only when `run` is called (a schedule). */
   every: number | undefined;
   splitter: Splitter;
+  /** Default: gzip where the name ends in .gz. */
+  unpack?: "gzip" | "none";
   binding: SourceBinding;
   stopAfter: number | undefined;
   limits: EdgeLimits;
@@ -156,6 +185,7 @@ export type FileInletSettings = Readonly<{
 }>;
 
 export type SoapOutletSettings = Readonly<{
+  client: WebClient;
   /** Full address of the provider's service. */
   address: string;
   version: SoapVersion;
@@ -168,10 +198,20 @@ export type SoapOutletSettings = Readonly<{
 }>;
 
 export type HttpOutletSettings = Readonly<{
+  client: WebClient;
   address: string;
   method: "POST" | "PUT";
+  /** Events leave as CloudEvents in HTTP binary mode, the others as plain JSON. */
+  pattern: "query" | "command" | "event";
   codec: Codec;
   replyCodec: Codec | undefined;
   headers: Readonly<Record<string, string>>;
   maxBytes: number;
+}>;
+
+export type FileOutletSettings = Readonly<{
+  directory: string;
+  /** End of each file's name, for example `.json`. */
+  suffix: string;
+  codec: Codec;
 }>;
