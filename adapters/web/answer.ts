@@ -1,0 +1,47 @@
+/** Writes answers, and the host's own refusals as RFC 9457 problem documents. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { WebResponse } from "#bus/wire.ts";
+
+/** A refusal of the host itself, before any handler ran. `close`: the connection cannot be used any more. */
+export type Problem = Readonly<{
+  status: number;
+  title: string;
+  detail: string;
+  headers?: Readonly<Record<string, string>>;
+  close?: boolean;
+}>;
+
+export function problemAnswer(problem: Problem, instance: string): WebResponse {
+  const body = {
+    type: "urn:mconnect-bus:error:http-request",
+    title: problem.title,
+    status: problem.status,
+    detail: problem.detail,
+    instance,
+  };
+  return {
+    status: problem.status,
+    headers: { "content-type": "application/problem+json", ...problem.headers },
+    body: JSON.stringify(body),
+  };
+}
+
+/** `close` ends the connection after this answer. Nothing is written when the caller is gone already. */
+export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: WebResponse, close: boolean): void {
+  if (response.destroyed || response.headersSent) return;
+  const body = answer.body ?? "";
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+  const headers: Record<string, string | number> = { "x-content-type-options": "nosniff", "cache-control": "no-store", ...answer.headers };
+  if (answer.status !== 204 && answer.status !== 304) headers["content-length"] = length;
+  if (close) {
+    headers["connection"] = "close";
+    response.shouldKeepAlive = false;
+  }
+  response.writeHead(answer.status, headers);
+  if (request.method === "HEAD" || length === 0) response.end();
+  else response.end(body);
+}
+
+export function isProblem(value: object): value is Problem {
+  return "title" in value;
+}
