@@ -1,5 +1,5 @@
 /**
- * Field paths: `personalCode`, `residence.country`, `headers.official-id`, `call.user`, `$id`. A path is a path, never an
+ * Field paths: `personalCode`, `residence.country`, `headers.official-id`, `call.user`, `message.id`. A path is a path, never an
  * expression: no operators, no wildcards. Names are split at dots; a path that crosses a list gives the list of what it finds.
  */
 import type { AvroRecord, Message } from "../envelope.ts";
@@ -51,7 +51,7 @@ function step(value: unknown, name: string): unknown {
   return Object.hasOwn(value, name) ? (value as AvroRecord)[name] : undefined;
 }
 
-/** The message's own facts that a path or an expression may name, beside the fields of the value. */
+/** The message's own facts that an expression may name (`$headers`) and a field path (`message.id`). */
 export const FACTS = ["headers", "call", "id", "source", "key", "subject", "correlationId", "time"] as const;
 export type Fact = (typeof FACTS)[number];
 
@@ -60,23 +60,25 @@ export function factOf(message: Message, fact: Fact): unknown {
 }
 
 /**
- * Compiles a path over a message: `headers.x` and `call.x` (with or without `$`) read the message's headers and call context,
- * `$id`, `$source`, `$key`, `$subject`, `$correlationId` its attributes, anything else a field of the value.
+ * Compiles a path over a message: `headers.NAME`, `call.NAME` and `message.id|source|subject|key|correlationId|time` read its
+ * own facts, anything else a field of the value.
  */
 export function compileMessagePath(path: string): (message: Message) => unknown {
-  const [first, ...rest] = parsePath(path);
-  const marked = first?.startsWith("$") === true;
-  const name = marked ? first?.slice(1) : first;
-  const fact = FACTS.find((known) => known === name);
-  if (marked && fact === undefined) {
-    throw new BusError(
-      "configuration",
-      `\`${path}\`: a message has no \`${first ?? ""}\`; known are ${FACTS.map((known) => `$${known}`).join(", ")}`,
-    );
+  const [first = "", ...rest] = parsePath(path);
+  if (first === "headers" && rest.length > 0) {
+    const name = rest.join(".").toLowerCase();
+    return (message) => message.envelope.headers[name];
   }
-  if (fact !== undefined && (marked || ((fact === "headers" || fact === "call") && rest.length > 0))) {
-    const inner = getterOf(fact === "headers" ? [rest.join(".").toLowerCase()] : rest);
-    return (message) => inner(message.envelope[fact]);
+  if (first === "call" && rest.length === 1) {
+    const inner = getterOf(rest);
+    return (message) => inner(message.envelope.call);
+  }
+  if (first === "message" && rest.length > 0) {
+    const fact = FACTS.find((known) => known === rest.join("."));
+    if (fact === undefined || fact === "headers" || fact === "call") {
+      throw new BusError("configuration", `\`${path}\`: a message has id, source, subject, key, correlationId and time`);
+    }
+    return (message) => message.envelope[fact];
   }
   const get = compilePath(path);
   return (message) => get(message.value);

@@ -16,6 +16,8 @@ export interface StepContext {
   ask(contract: string, value: AvroRecord, message: Message): Promise<AvroRecord>;
   /** Remembers a key for `window`; gives what was remembered before, if anything. Durable. */
   remember(key: string, window: number, value: string): Promise<string | undefined>;
+  /** The reply that an earlier message (by id) of the same sender got, in the contract's shape; undefined = none is kept. */
+  firstReply?(id: string, message: Message): Promise<AvroRecord | undefined>;
   /** Adds to a durable group; gives the whole group when it is complete (by count or predicate), else undefined. */
   gather(
     group: string,

@@ -1,0 +1,2 @@
+/** The suites' virtual clock is the one that route tests run on. */
+export { createVirtualClock, runOn, type VirtualClock } from "#bus/route/testing/virtual-clock.ts";
