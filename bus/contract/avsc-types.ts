@@ -3,8 +3,8 @@
  * unions chosen by the look of a value. avsc's own logical types try every branch of a union on every value and its long
  * refuses what is beyond 2^53, so the few read and write methods are replaced on objects that inherit from avsc's types.
  */
-import { Type } from "avsc";
-import type { Schema } from "avsc";
+import avsc from "avsc";
+import type { Schema, Type } from "avsc";
 import { BusError } from "../errors.ts";
 import { describe, lookOf, lookOfValue } from "./shape.ts";
 import type { DecimalShape, Look, Shape } from "./shape.ts";
@@ -85,10 +85,10 @@ function textual<T>(base: Type, shape: Shape, parse: (text: string) => T | undef
 /** Types whose value is text although avsc's typeName says otherwise. */
 const TEXTUAL = new WeakSet<Type>();
 
-const INT = Type.forSchema("int");
-const LONG = Type.forSchema("long");
-const STRING = Type.forSchema("string");
-const BYTES = Type.forSchema("bytes");
+const INT = avsc.Type.forSchema("int");
+const LONG = avsc.Type.forSchema("long");
+const STRING = avsc.Type.forSchema("string");
+const BYTES = avsc.Type.forSchema("bytes");
 
 const DATE = textual<number>(INT, { kind: "date" }, daysFromDate, dateFromDays);
 const TIMESTAMP = textual<number>(LONG, { kind: "timestamp" }, millisFromInstant, instantFromMillis);
@@ -219,8 +219,8 @@ function lookingUnion(base: Type): Type {
 }
 
 const PRIMITIVES: ReadonlyMap<unknown, Type> = new Map([
-  ["float", floating(Type.forSchema("float"))],
-  ["double", floating(Type.forSchema("double"))],
+  ["float", floating(avsc.Type.forSchema("float"))],
+  ["double", floating(avsc.Type.forSchema("double"))],
   ["long", BIG_LONG],
   ["string", WELL_FORMED],
   ["bytes", ANY_BYTES],
@@ -252,12 +252,12 @@ export function avscType(schema: unknown): Type {
     const type: unknown = (part as { type?: unknown }).type;
     if (!Array.isArray(part) && type !== "fixed" && type !== "enum") return undefined;
     building.add(part);
-    const base = Type.forSchema(part, options);
+    const base = avsc.Type.forSchema(part, options);
     building.delete(part);
     const better = replaced(part, base);
     // A later reference by name must find the replacement.
     if (base.name !== undefined) (options as { registry: Record<string, Type> }).registry[base.name] = better;
     return better;
   };
-  return Type.forSchema(schema as Schema, { typeHook: hook, wrapUnions: "never", omitRecordMethods: true });
+  return avsc.Type.forSchema(schema as Schema, { typeHook: hook, wrapUnions: "never", omitRecordMethods: true });
 }
