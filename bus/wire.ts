@@ -43,6 +43,8 @@ export interface SoapService {
   readReply(operation: string, bytes: Uint8Array): AvroRecord;
   writeRequest(version: SoapVersion, operation: string, value: AvroRecord, headers?: CallContext): Uint8Array;
   writeReply(version: SoapVersion, operation: string, value: AvroRecord): Uint8Array;
+  /** Value of the reply that confirms an accepted event or command; undefined = the operation has no output. */
+  acknowledgement?(operation: string, accepted: Readonly<{ id: string; correlationId: string }>): AvroRecord | undefined;
   writeFault(version: SoapVersion, fault: SoapFault): Uint8Array;
   /** The SOAPAction of an operation, possibly empty. */
   action(operation: string): string;

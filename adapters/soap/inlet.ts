@@ -1,0 +1,63 @@
+/** SOAP 1.1 and 1.2 in: one address serves a whole service, its WSDL at `?wsdl`. */
+import { asBusError } from "#bus/errors.ts";
+import { createGate, type Gate } from "#bus/edge/gate.ts";
+import type { Accept, Inlet, Outcome } from "#bus/ports.ts";
+import type { SoapInletSettings, WebRequest, WebResponse } from "#bus/wire.ts";
+import { faultAnswer } from "./fault.ts";
+import { contentType, versionOf } from "./media.ts";
+import { readRequest, type SoapRequest } from "./request.ts";
+
+/** Milliseconds that `close` waits for messages still in the bus. */
+const DRAIN = 10_000;
+
+export function createSoapInlet(settings: SoapInletSettings): Inlet {
+  const gate = createGate(settings.limits.maxInFlight);
+  let unmount: (() => void) | undefined;
+  return {
+    async start(accept) {
+      unmount = settings.host.mount("systems", settings.path, (request) => answer(settings, gate, accept, request));
+    },
+    async close() {
+      await gate.close(DRAIN);
+      unmount?.();
+    },
+  };
+}
+
+async function answer(settings: SoapInletSettings, gate: Gate, accept: Accept, request: WebRequest): Promise<WebResponse> {
+  if (request.method !== "POST") return document(settings, request);
+  const closed = gate.enter();
+  if (closed !== undefined) return faultAnswer(settings.service, versionOf(request.headers["content-type"]), closed);
+  try {
+    const soap = readRequest(request, settings);
+    try {
+      return replyAnswer(settings, soap, await accept(soap.inbound, request.signal));
+    } catch (error) {
+      return faultAnswer(settings.service, soap.version, asBusError(error), soap.inbound.id);
+    }
+  } finally {
+    gate.leave();
+  }
+}
+
+function replyAnswer(settings: SoapInletSettings, soap: SoapRequest, outcome: Outcome): WebResponse {
+  const { service } = settings;
+  const headers = { "content-type": contentType(soap.version), "x-message-id": outcome.id, "x-correlation-id": outcome.correlationId };
+  const operation = soap.operation ?? "";
+  const value = outcome.kind === "reply" ? outcome.value : service.acknowledgement?.(operation, outcome);
+  if (value === undefined) return { status: 202, headers };
+  return { status: 200, headers, body: service.writeReply(soap.version, operation, value) };
+}
+
+/** `?wsdl` and WCF's `?singleWsdl`, in any case. */
+function document(settings: SoapInletSettings, request: WebRequest): WebResponse {
+  const wanted = [...request.query.keys()].some((name) => name.toLowerCase() === "wsdl" || name.toLowerCase() === "singlewsdl");
+  if (request.method === "GET" && wanted)
+    return {
+      status: 200,
+      headers: { "content-type": "text/xml; charset=utf-8" },
+      body: settings.service.wsdl(request.origin + settings.path),
+    };
+  const body = `This is a SOAP service. POST an envelope, or GET ${request.origin}${settings.path}?wsdl for its description.\n`;
+  return { status: 405, headers: { allow: "GET, POST", "content-type": "text/plain; charset=utf-8" }, body };
+}

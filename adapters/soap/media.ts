@@ -1,0 +1,62 @@
+/** Content types and actions of SOAP over HTTP: SOAP 1.1 §6.1.1 (SOAPAction), SOAP 1.2 part 2 §7 and RFC 3902. */
+import { BusError } from "#bus/errors.ts";
+import type { SoapVersion } from "#bus/wire.ts";
+
+export type Media = Readonly<{ version: SoapVersion; action: string | undefined }>;
+
+/** Version and action parameter of a content type. Throws media-type. */
+export function readMedia(contentType: string | undefined): Media {
+  const [type = "", ...rest] = (contentType ?? "").split(";");
+  const parameters = new Map(rest.map(parameter));
+  const version = VERSIONS.get(type.trim().toLowerCase());
+  if (version === undefined)
+    throw new BusError(
+      "media-type",
+      `Content-Type is "${type.trim().slice(0, 80)}"; send text/xml for SOAP 1.1 or application/soap+xml for SOAP 1.2`,
+    );
+  const charset = parameters.get("charset");
+  if (charset !== undefined && charset.toLowerCase() !== "utf-8")
+    throw new BusError("media-type", `the charset is "${charset.slice(0, 40)}"; only utf-8 is taken`);
+  return { version, action: parameters.get("action") };
+}
+
+/** Version to answer in when the request could not be read. */
+export function versionOf(contentType: string | undefined): SoapVersion {
+  return VERSIONS.get((contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "") ?? "1.1";
+}
+
+const VERSIONS = new Map<string, SoapVersion>([
+  ["text/xml", "1.1"],
+  ["application/soap+xml", "1.2"],
+]);
+
+function parameter(text: string): [string, string] {
+  const at = text.indexOf("=");
+  return at < 0 ? [text.trim().toLowerCase(), ""] : [text.slice(0, at).trim().toLowerCase(), unquote(text.slice(at + 1).trim())];
+}
+
+function unquote(text: string): string {
+  return text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1).replaceAll('\\"', '"') : text;
+}
+
+/** Content type of a message; `action` belongs to SOAP 1.2 requests only. */
+export function contentType(version: SoapVersion, action?: string): string {
+  if (version === "1.1") return "text/xml; charset=utf-8";
+  return action === undefined || action === ""
+    ? "application/soap+xml; charset=utf-8"
+    : `application/soap+xml; charset=utf-8; action="${action}"`;
+}
+
+/**
+ * The operation is what the body says. An action may be left out or empty, be the WSDL's own, or end in the operation's name
+ * (many clients send just that); anything else would let a filter in front of us see another operation. Throws soap-action.
+ */
+export function checkAction(where: string, action: string | undefined, operation: string, declared: string): void {
+  if (action === undefined) return;
+  const said = unquote(action.trim());
+  if (said === "" || said === declared) return;
+  const last = said.slice(Math.max(said.lastIndexOf("/"), said.lastIndexOf("#"), said.lastIndexOf(":")) + 1);
+  if (last === operation || last === `${operation}Request`) return;
+  const text = `${where} says "${said.slice(0, 120)}", but the body holds ${operation}; leave it empty or send "${declared === "" ? operation : declared}"`;
+  throw new BusError("soap-action", text, { places: [{ path: where, text }] });
+}

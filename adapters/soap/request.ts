@@ -1,0 +1,107 @@
+/** A SOAP request over HTTP as the bus takes it: what it says, and the fault in it, if any. */
+import { asBusError, BusError } from "#bus/errors.ts";
+import { CALL_NAMES, checkId, mergeCall, readHeaderFacts } from "#bus/edge/headers.ts";
+import type { AvroRecord, CallContext } from "#bus/envelope.ts";
+import type { Inbound } from "#bus/ports.ts";
+import type { SoapInletSettings, SoapMessage, SoapVersion, SourceBinding, WebRequest } from "#bus/wire.ts";
+import { checkAction, readMedia, versionOf, type Media } from "./media.ts";
+
+export type SoapRequest = Readonly<{ version: SoapVersion; operation: string | undefined; inbound: Inbound }>;
+
+const MCONNECT = "{https://mconnect.gov.md}";
+const WSA = "{http://www.w3.org/2005/08/addressing}";
+const MICROSOFT_ACTION = "{http://schemas.microsoft.com/ws/2005/05/addressing/none}Action";
+const ANSWERS_HERE = new Set(["http://www.w3.org/2005/08/addressing/anonymous", "http://www.w3.org/2005/08/addressing/none"]);
+
+/** Never throws: a broken request still goes through the bus, so that the journal has a row of it. */
+export function readRequest(request: WebRequest, settings: SoapInletSettings): SoapRequest {
+  const mediaType = request.headers["content-type"] ?? "";
+  const { fault: wrongHeader, ...http } = readHeaderFacts(request.headers, settings.headers);
+  let version = versionOf(mediaType);
+  let message: SoapMessage | undefined;
+  let fault: BusError | undefined = wrongHeader;
+  let call: CallContext = http.call;
+  try {
+    const media = readMedia(mediaType);
+    if (request.body.byteLength > settings.limits.maxBytes)
+      throw new BusError("message-too-large", `a message may have at most ${settings.limits.maxBytes} bytes`);
+    message = settings.service.readRequest(request.body);
+    version = message.version;
+    const merged = mergeCall(callOf(message), http.call);
+    call = merged.call;
+    fault ??= merged.fault;
+    checkMessage(message, media, request, settings);
+  } catch (error) {
+    fault ??= asBusError(error);
+  }
+  const operation = message?.operation;
+  const value = message?.value;
+  const read = (): AvroRecord => {
+    if (fault !== undefined) throw fault;
+    return value ?? {};
+  };
+  const ids = message === undefined ? {} : idsOf(message);
+  const { route, name } = sourceOf(settings, operation);
+  const inbound: Inbound = {
+    ...http,
+    ...ids,
+    route,
+    from: name,
+    system: request.system,
+    call,
+    bytes: request.body,
+    mediaType,
+    read,
+  };
+  return { version, operation, inbound };
+}
+
+function sourceOf(settings: SoapInletSettings, operation: string | undefined): Readonly<{ route: string | undefined; name: string }> {
+  const found: SourceBinding | undefined =
+    (operation === undefined ? undefined : settings.bindings.get(operation)) ?? settings.bindings.values().next().value;
+  return { route: found?.route, name: found?.from ?? "" };
+}
+
+/** What must hold besides the XSD. Throws media-type, soap-version, soap-action, soap-operation, soap-shape, http-request. */
+function checkMessage(message: SoapMessage, media: Media, request: WebRequest, settings: SoapInletSettings): void {
+  const { operation, headers, version } = message;
+  if (media.version !== version)
+    throw new BusError("media-type", `the envelope is SOAP ${version}, but the Content-Type belongs to SOAP ${media.version}`);
+  if (settings.version !== undefined && version !== settings.version)
+    throw new BusError("soap-version", `this address takes SOAP ${settings.version} only, the envelope is SOAP ${version}`);
+  const declared = settings.service.action(operation);
+  checkAction("SOAPAction", request.headers["soapaction"], operation, declared);
+  checkAction("the action parameter of Content-Type", media.action, operation, declared);
+  checkAction("wsa:Action", headers.get(`${WSA}Action`), operation, declared);
+  checkAction("the header Action", headers.get(MICROSOFT_ACTION), operation, declared);
+  if (!settings.bindings.has(operation))
+    throw new BusError(
+      "soap-operation",
+      `no route takes ${operation} here; this address takes ${[...settings.bindings.keys()].join(", ")}`,
+    );
+  for (const name of ["ReplyTo", "FaultTo"]) {
+    const address = headers.get(WSA + name)?.trim();
+    if (address !== undefined && address !== "" && !ANSWERS_HERE.has(address))
+      throw new BusError("soap-shape", `wsa:${name} names another address; answers only go back to the caller (use the anonymous address)`);
+  }
+  const wrongId = checkId("wsa:MessageID", headers.get(`${WSA}MessageID`)) ?? checkId("wsa:RelatesTo", headers.get(`${WSA}RelatesTo`));
+  if (wrongId !== undefined) throw wrongId;
+}
+
+function callOf(message: SoapMessage): CallContext {
+  const call: Record<string, string> = {};
+  for (const [key, name] of CALL_NAMES) {
+    const value = message.headers.get(MCONNECT + name)?.trim();
+    if (value !== undefined && value !== "") call[key] = value;
+  }
+  return call;
+}
+
+function idsOf(message: SoapMessage): Readonly<{ id?: string; correlationId?: string }> {
+  const id = message.headers.get(`${WSA}MessageID`);
+  const correlationId = message.headers.get(`${WSA}RelatesTo`);
+  return {
+    ...(id !== undefined && checkId("", id) === undefined && { id }),
+    ...(correlationId !== undefined && checkId("", correlationId) === undefined && { correlationId }),
+  };
+}
