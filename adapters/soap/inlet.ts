@@ -7,10 +7,8 @@ import { faultAnswer } from "./fault.ts";
 import { contentType, versionOf } from "./media.ts";
 import { readRequest, type SoapRequest } from "./request.ts";
 
-/** Milliseconds that `close` waits for messages still in the bus. */
-const DRAIN = 10_000;
-
-export function createSoapInlet(settings: SoapInletSettings): Inlet {
+/** `drain`: milliseconds that `close` waits for messages still in the bus. */
+export function createSoapInlet(settings: SoapInletSettings, drain = 10_000): Inlet {
   const gate = createGate(settings.limits.maxInFlight);
   let unmount: (() => void) | undefined;
   return {
@@ -18,7 +16,7 @@ export function createSoapInlet(settings: SoapInletSettings): Inlet {
       unmount = settings.host.mount("systems", settings.path, (request) => answer(settings, gate, accept, request));
     },
     async close() {
-      await gate.close(DRAIN);
+      await gate.close(drain);
       unmount?.();
     },
   };
