@@ -43,7 +43,7 @@ export function busService(address: string, system: string): BusService {
         service.addSoapHeader(`<mc:${name} xmlns:mc="${MCONNECT}">${escape(text)}</mc:${name}>`);
       }
       if (messageId !== undefined) {
-        service.addSoapHeader(`<wsa:MessageID xmlns:wsa="${ADDRESSING}">urn:uuid:${escape(messageId)}</wsa:MessageID>`);
+        service.addSoapHeader(`<wsa:MessageID xmlns:wsa="${ADDRESSING}">${escape(messageId)}</wsa:MessageID>`);
       }
       const act = (service as unknown as Record<string, Call>)[`${operation}Async`];
       if (!act) throw new Error(`the service at ${address} has no operation ${operation}`);

@@ -21,8 +21,12 @@ const FIRST = 10_000_000;
 
 export type Series = keyof typeof SERIES;
 
+/** Indexes go from 0 to one below. */
+export const IDENTIFIERS = Math.floor((99_999_999 - FIRST) / STRIDE) + 1;
+
 /** The identifier with this index. */
 export function identifierOf(series: Series, index: number): string {
+  if (!Number.isInteger(index) || index < 0 || index >= IDENTIFIERS) throw new RangeError(`no identifier has index ${index}`);
   const twelve = SERIES[series] + String(FIRST + index * STRIDE).padStart(8, "0");
   return twelve + checkDigit(twelve);
 }

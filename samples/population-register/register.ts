@@ -65,7 +65,7 @@ export function openRegister(folder: string): Register {
       if (!before) return undefined;
       const revision = moves.all(idnp).length + 1;
       const event = changed(before, address, revision, now);
-      const id = randomUUID();
+      const id = `urn:uuid:${randomUUID()}`;
       db.exec("BEGIN IMMEDIATE");
       try {
         addMove.run(idnp, revision, JSON.stringify(address), now.toISOString().slice(0, 10));
