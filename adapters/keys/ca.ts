@@ -1,0 +1,93 @@
+/**
+ * The development authority: a CA, a server certificate for this machine, and system certificates, under `<dataDir>/keys`.
+ * For trying and testing; production brings certificates of the state's authority.
+ */
+import { X509Certificate } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { BusError } from "#bus/errors.ts";
+import { issueCertificate, type KeyPair } from "./issue.ts";
+import { readPair, writePair } from "./files.ts";
+
+export type { KeyPair } from "./issue.ts";
+
+export type Keys = Readonly<{
+  /** Certificate of the authority, PEM. */
+  ca: string;
+  server: KeyPair;
+  /** A system certificate: CN = system id, O = the institution's IDNO. Each one has a serial number of its own. */
+  issue(systemId: string, institutionIdno: string): Promise<KeyPair>;
+  /** System id of a certificate that this authority issued and that is valid now; undefined otherwise. */
+  identify(certificate: X509Certificate): string | undefined;
+}>;
+
+const SERVER_NAMES = ["localhost", "*.localhost", "127.0.0.1", "::1"];
+/** `<institution>/<system>`. */
+const SYSTEM_ID = /^[a-z0-9][a-z0-9._-]{0,62}\/[a-z0-9][a-z0-9._-]{0,62}$/;
+
+/** Reads the keys, or makes what is missing. Files are readable by their owner only. Throws `configuration`. */
+export async function openKeys(dataDir: string): Promise<Keys> {
+  const directory = join(dataDir, "keys");
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const authority =
+    (await readPair(directory, "ca")) ??
+    (await keep(directory, "ca", { name: "MConnect Bus development CA", organization: "Development only", use: "authority", days: 3650 }));
+  const root = readRoot(authority.cert, directory);
+  const stored = await readPair(directory, "server");
+  const server =
+    stored !== undefined && issuedBy(root, stored.cert)
+      ? stored
+      : await keep(directory, "server", {
+          name: "localhost",
+          organization: "Development only",
+          use: "server",
+          names: SERVER_NAMES,
+          days: 825,
+          issuer: authority,
+        });
+  return {
+    ca: authority.cert,
+    server,
+    async issue(systemId, institutionIdno) {
+      if (!SYSTEM_ID.test(systemId))
+        throw new BusError("configuration", `"${systemId}" is no system id; write <institution>/<system> in lower case`);
+      if (!/^\d{13}$/.test(institutionIdno)) throw new BusError("configuration", `the institution's IDNO must have 13 digits`);
+      return issueCertificate({ name: systemId, organization: institutionIdno, use: "client", days: 825, issuer: authority });
+    },
+    identify: (certificate) => systemOf(root, certificate),
+  };
+}
+
+async function keep(directory: string, name: string, wanted: Parameters<typeof issueCertificate>[0]): Promise<KeyPair> {
+  const pair = await issueCertificate(wanted);
+  await writePair(directory, name, pair);
+  return pair;
+}
+
+function readRoot(cert: string, directory: string): X509Certificate {
+  try {
+    return new X509Certificate(cert);
+  } catch (error) {
+    throw new BusError("configuration", `${join(directory, "ca.cert.pem")} is no certificate; remove the folder to have new keys made`, {
+      cause: error,
+    });
+  }
+}
+
+/** A server certificate of another authority, or one that ends within a month, is made anew. */
+function issuedBy(root: X509Certificate, cert: string): boolean {
+  try {
+    const certificate = new X509Certificate(cert);
+    return certificate.verify(root.publicKey) && certificate.validToDate.getTime() > Date.now() + 30 * 86_400_000;
+  } catch {
+    return false;
+  }
+}
+
+function systemOf(root: X509Certificate, certificate: X509Certificate): string | undefined {
+  const now = Date.now();
+  if (certificate.validFromDate.getTime() > now || certificate.validToDate.getTime() < now) return undefined;
+  if (certificate.ca || !certificate.checkIssued(root) || !certificate.verify(root.publicKey)) return undefined;
+  const name = /^CN=(.+)$/m.exec(certificate.subject)?.[1];
+  return name !== undefined && SYSTEM_ID.test(name) ? name : undefined;
+}
