@@ -1,0 +1,62 @@
+/** Who may use which contract: grants by system, role and contract, and the denial that says what would allow it. */
+import { BusError } from "../errors.ts";
+import type { Grant, Route, RouteSet } from "../route/runtime.ts";
+
+/** Finds the grants of one system for one contract without building strings from the message. */
+export type GrantIndex = ReadonlyMap<string, ReadonlyMap<string, readonly Grant[]>>;
+
+/** By role and contract (`consumer person.request.v1`), then by system. */
+export function indexGrants(grants: readonly Grant[]): GrantIndex {
+  const index = new Map<string, Map<string, Grant[]>>();
+  for (const grant of grants) {
+    const key = `${grant.role} ${grant.contract}`;
+    const systems = index.get(key) ?? new Map<string, Grant[]>();
+    systems.set(grant.system, [...(systems.get(grant.system) ?? []), grant]);
+    index.set(key, systems);
+  }
+  return index;
+}
+
+export type Asker = Readonly<{ system: string | undefined; role: Grant["role"]; contract: string }>;
+
+/**
+ * The grant that lets `asker` use the contract now. Deny by default: throws system-missing, system-unknown, grant-missing or
+ * grant-expired, each saying which rule refused and what would allow it.
+ */
+export function findGrant(index: GrantIndex, systems: RouteSet["systems"], asker: Asker, named: readonly string[], now: number): Grant {
+  const { system, role, contract } = asker;
+  if (system === undefined) {
+    throw new BusError(
+      "system-missing",
+      "the caller did not say which system it is: use its system certificate (or X-System in samples mode)",
+    );
+  }
+  if (!systems.has(system)) {
+    throw new BusError(
+      "system-unknown",
+      `system \`${system}\` is not registered: a \`bus: system/v1\` document with this id would register it`,
+    );
+  }
+  const all = index.get(`${role} ${contract}`)?.get(system) ?? [];
+  const grants = named.length === 0 ? all : all.filter((grant) => named.includes(grant.id));
+  if (grants.length === 0) {
+    const of = named.length === 0 ? "" : ` among those that the route names (${named.join(", ")})`;
+    throw new BusError(
+      "grant-missing",
+      `no grant${of} lets system \`${system}\` be a ${role} of contract \`${contract}\`: a \`bus: grant/v1\` document with \`${role}: ${system}\` and \`contract: ${contract}\` would allow it`,
+    );
+  }
+  const valid = grants.find((grant) => grant.from <= now && now < grant.until);
+  if (valid) return valid;
+  const grant = grants[0] as Grant;
+  const when = now < grant.from ? `begins on ${day(grant.from)}` : `ended on ${day(grant.until)}`;
+  throw new BusError("grant-expired", `grant \`${grant.id}\` (${grant.place}) ${when}: its owner \`${grant.owner}\` can change \`valid\``);
+}
+
+const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
+
+/** The grant under which a system sends into a route. */
+export function authorise(route: Route, grants: GrantIndex, systems: RouteSet["systems"], system: string | undefined, now: number): Grant {
+  const role = route.contract.pattern === "event" ? "producer" : "consumer";
+  return findGrant(grants, systems, { system, role, contract: route.contract.id }, route.access.grants, now);
+}

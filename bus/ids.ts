@@ -1,0 +1,20 @@
+/** Ids the bus makes itself: UUIDv7 (RFC 9562), so that ids grow with time and index pages stay together. */
+import { hash, randomUUID } from "node:crypto";
+
+export function newId(now: number): string {
+  const time = now.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${randomUUID().slice(15)}`;
+}
+
+/** SHA-256 of bytes, lower-case hex. */
+export function digestOf(bytes: Uint8Array): string {
+  return hash("sha256", bytes, "hex");
+}
+
+/** W3C traceparent of a new trace, or a child of the one the sender gave. */
+export function traceparentOf(given: string | undefined): string {
+  const random = randomUUID().replaceAll("-", "");
+  const match = given === undefined ? undefined : /^00-([0-9a-f]{32})-[0-9a-f]{16}-(0[01])$/u.exec(given);
+  const trace = match?.[1] ?? `${random.slice(16)}${random.slice(0, 16)}`;
+  return `00-${trace}-${random.slice(0, 16)}-${match?.[2] ?? "01"}`;
+}
