@@ -69,6 +69,7 @@ export const CODES = {
   "rate-exceeded": ["throttled", "the endpoint's rate limit is used up"],
   "quota-exceeded": ["throttled", "the grant's quota is used up"],
   "inlet-busy": ["throttled", "the inlet holds as many unfinished messages as it may"],
+  "journal-busy": ["throttled", "the journal's queue to disk is full"],
   "endpoint-throttled": ["throttled", "the endpoint answered 429"],
   "provider-fault": ["provider-fault", "the provider answered with a fault"],
   "provider-reply-invalid": ["provider-fault", "the provider's answer does not fit its contract"],

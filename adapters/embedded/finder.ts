@@ -1,0 +1,179 @@
+/**
+ * The search index: runs on disk plus a tail in memory of what no run covers yet. The tail is rebuilt from the log at
+ * start, so the index needs no write of its own at each append. Runs in the worker.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { dedupeKey, eachKey } from "#bus/journal/search.ts";
+import { readRecord } from "#bus/journal/codec.ts";
+import { mayHold } from "./bloom.ts";
+import { readForward, type Blocks } from "./blocks.ts";
+import { startMerge, stepMerge, type Merge } from "./merge.ts";
+import { FRAME } from "./protocol.ts";
+import { dropSlice, finishRun, loadRuns, lookUp, openRunTable, putKey, RUN, startRun, type Run, type RunTable } from "./runs.ts";
+
+/** Runs of one level merged into one of the next. */
+const FAN = 8;
+const TOP_LEVEL = 2;
+
+export type Tail = { keys: Map<number, number | number[]>; first: number; last: number; time: number; dedupes: number };
+
+export type Finder = {
+  readonly db: DatabaseSync;
+  readonly table: RunTable;
+  readonly runRecords: number;
+  runs: Run[];
+  tail: Tail;
+  nextRun: number;
+  merge: Merge | undefined;
+  /** Runs whose rows still have to be deleted. */
+  retired: number[];
+};
+
+const newTail = (first: number): Tail => ({ keys: new Map(), first, last: first - 1, time: 0, dedupes: 0 });
+
+export function openFinder(db: DatabaseSync, blocks: Blocks, runRecords: number): Finder {
+  // A merge that a crash interrupted starts again from its sources.
+  db.exec(`UPDATE run SET state = ${RUN.retired} WHERE state = ${RUN.building}`);
+  const retired = db
+    .prepare("SELECT id FROM run WHERE state = 2")
+    .all()
+    .map((row) => Number(row["id"]));
+  const runs = loadRuns(db);
+  const newest = Number(db.prepare("SELECT max(id) AS id FROM run").get()?.["id"] ?? 0);
+  const finder: Finder = {
+    db,
+    table: openRunTable(db),
+    runRecords,
+    runs,
+    tail: newTail((runs.at(-1)?.last ?? 0) + 1),
+    nextRun: newest + 1,
+    merge: undefined,
+    retired,
+  };
+  rebuildTail(finder, blocks);
+  return finder;
+}
+
+function rebuildTail(finder: Finder, blocks: Blocks): void {
+  for (let from = finder.tail.first; from <= blocks.last;) {
+    const { positions, data } = readForward(blocks, from, 4_096, 4_194_304);
+    if (positions.length === 0) return;
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+    let at = 0;
+    for (const position of positions) {
+      const end = at + FRAME + bytes.readUInt32LE(at);
+      const record = readRecord(bytes, at + FRAME, end);
+      addPosition(finder.tail, position, bytes.readDoubleLE(at + 4));
+      eachKey(record, (key) => addKey(finder.tail, key, position));
+      if (record.dedupe !== undefined) addKey(finder.tail, dedupeKey(record.dedupe.key), position);
+      at = end;
+      from = position + 1;
+    }
+    if (finder.tail.last - finder.tail.first + 1 >= finder.runRecords) writeTail(finder);
+  }
+}
+
+export function addPosition(tail: Tail, position: number, time: number): void {
+  tail.last = position;
+  tail.time = time;
+}
+
+export function addKey(tail: Tail, key: number, position: number): void {
+  if (key % 2 === 1) tail.dedupes++;
+  const known = tail.keys.get(key);
+  if (known === undefined) tail.keys.set(key, position);
+  else if (typeof known === "number") tail.keys.set(key, [known, position]);
+  else known.push(position);
+}
+
+export function tailIsFull(finder: Finder): boolean {
+  return finder.tail.last - finder.tail.first + 1 >= finder.runRecords;
+}
+
+/** Turns the tail into a run; inside the caller's transaction, or one of its own. */
+export function writeTail(finder: Finder): void {
+  const { tail } = finder;
+  const keys = Float64Array.from(tail.keys.keys()).sort();
+  const writer = startRun(
+    finder.table,
+    { id: finder.nextRun++, level: 0, first: tail.first, last: tail.last, time: tail.time },
+    tail.dedupes,
+  );
+  for (const key of keys) {
+    const positions = tail.keys.get(key);
+    putKey(writer, key, typeof positions === "number" ? [positions] : (positions ?? []));
+  }
+  finder.runs.push(finishRun(writer));
+  finder.tail = newTail(tail.last + 1);
+}
+
+/** Is there index work to do between batches? */
+export function hasUpkeep(finder: Finder): boolean {
+  return finder.merge !== undefined || finder.retired.length > 0 || mergeable(finder) !== undefined;
+}
+
+/** A few milliseconds of merging or deleting; inside a transaction. */
+export function upkeep(finder: Finder, milliseconds: number): void {
+  const until = performance.now() + milliseconds;
+  finder.merge ??= beginMerge(finder);
+  if (finder.merge !== undefined) {
+    const merged = stepMerge(finder.merge, until);
+    if (merged !== undefined) replaceRuns(finder, finder.merge.sources, merged);
+    return;
+  }
+  while (finder.retired[0] !== undefined && performance.now() < until)
+    if (dropSlice(finder.table, finder.retired[0], 32)) finder.retired.shift();
+}
+
+function beginMerge(finder: Finder): Merge | undefined {
+  const sources = mergeable(finder);
+  return sources === undefined ? undefined : startMerge(finder.table, finder.nextRun++, sources);
+}
+
+/** The oldest eight neighbours of one level; lowest level first, for there searches look at most runs. */
+function mergeable(finder: Finder): Run[] | undefined {
+  for (let level = 0; level < TOP_LEVEL; level++) {
+    const first = finder.runs.findIndex((run) => run.level === level);
+    if (first < 0) continue;
+    const sources = finder.runs.slice(first, first + FAN);
+    if (sources.length === FAN && sources.every((run) => run.level === level)) return sources;
+  }
+  return undefined;
+}
+
+function replaceRuns(finder: Finder, sources: readonly Run[], merged: Run): void {
+  finder.merge = undefined;
+  const gone = new Set(sources.map((run) => run.id));
+  for (const id of gone) finder.table.retire.run(id);
+  finder.retired.push(...gone);
+  finder.runs = [...finder.runs.filter((run) => !gone.has(run.id)), merged].sort((a, b) => a.first - b.first);
+}
+
+/** Forgets runs that cover nothing at or above `first`. */
+export function dropRunsBelow(finder: Finder, first: number): void {
+  const gone = finder.runs.filter((run) => run.last < first);
+  if (gone.length === 0) return;
+  if (finder.merge !== undefined && finder.merge.sources.some((run) => run.last < first)) {
+    finder.table.retire.run(finder.merge.writer.id);
+    finder.retired.push(finder.merge.writer.id);
+    finder.merge = undefined;
+  }
+  for (const run of gone) finder.table.retire.run(run.id);
+  finder.retired.push(...gone.map((run) => run.id));
+  finder.runs = finder.runs.filter((run) => run.last >= first);
+}
+
+/** Newest positions first of a de-duplication key, in records whose log time is at or above `since`. */
+export function* dedupePositions(finder: Finder, key: number, since: number): Generator<number> {
+  yield* descending(finder.tail.keys.get(key));
+  for (let i = finder.runs.length - 1; i >= 0; i--) {
+    const run = finder.runs[i];
+    if (run === undefined || run.time < since) return;
+    if (mayHold(run.bloom, key)) yield* descending(lookUp(finder.table, run, key));
+  }
+}
+
+function descending(positions: number | readonly number[] | undefined): readonly number[] {
+  if (positions === undefined) return [];
+  return typeof positions === "number" ? [positions] : positions.toReversed();
+}

@@ -1,0 +1,239 @@
+/**
+ * Journal records as bytes. Layout of format 1: the format byte, a bit set of the optional members that are present, then
+ * the members in the order of this file. A later format adds a reader here and keeps the old one: a log is read for years.
+ * Written by hand rather than as Avro because absent members cost nothing and no second object is built on reading.
+ */
+import type { CallContext, Envelope } from "../envelope.ts";
+import { BusError, CLASSES, type ErrorClass } from "../errors.ts";
+import { putByte, putBytes, putMap, putNumber, putText, reserve, takeByte, takeBytes } from "./bytes.ts";
+import { takeMap, takeNumber, takeText, type Sink, type Source } from "./bytes.ts";
+import type { JournalOutcome, JournalRecord, JournalStep } from "./record.ts";
+
+export const RECORD_FORMAT = 1;
+
+/** Order is part of the format: append only. */
+const STEPS: readonly JournalStep[] = [
+  "accepted",
+  "replied",
+  "refused",
+  "delivered",
+  "attempt",
+  "dropped",
+  "deadletter",
+  "replayed",
+  "act",
+];
+const OUTCOMES: readonly JournalOutcome[] = ["ok", "denied", "failed", "duplicate", "dropped", "dead"];
+const STEP_NUMBERS: ReadonlyMap<string, number> = new Map(STEPS.map((step, number) => [step, number]));
+const OUTCOME_NUMBERS: ReadonlyMap<string, number> = new Map(OUTCOMES.map((outcome, number) => [outcome, number]));
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const ROUTE = 1 << 0;
+const BRANCH = 1 << 1;
+const CONTRACT = 1 << 2;
+const SYSTEM = 1 << 3;
+const TARGET = 1 << 4;
+const GRANT = 1 << 5;
+const ERROR_CLASS = 1 << 6;
+const ERROR_CODE = 1 << 7;
+const DETAIL = 1 << 8;
+const ATTEMPT = 1 << 9;
+const ELAPSED = 1 << 10;
+const INDEX = 1 << 11;
+const DIGEST = 1 << 12;
+const ENVELOPE = 1 << 13;
+const ORIGINAL = 1 << 14;
+const TOPIC = 1 << 15;
+const DEDUPE = 1 << 16;
+
+/** Appends one record to the sink. Refuses a step or outcome that is not of the vocabulary. */
+export function writeRecord(sink: Sink, record: JournalRecord): void {
+  const step = STEP_NUMBERS.get(record.step);
+  const outcome = OUTCOME_NUMBERS.get(record.outcome);
+  if (step === undefined || outcome === undefined) {
+    throw new BusError(
+      "journal-failed",
+      `a journal record has step "${record.step}" and outcome "${record.outcome}", which the journal does not know`,
+    );
+  }
+  reserve(sink, 32);
+  putByte(sink, RECORD_FORMAT);
+  const bitsAt = sink.at;
+  sink.at += 4;
+  putByte(sink, step);
+  putByte(sink, outcome);
+  putNumber(sink, record.time);
+  putText(sink, record.id);
+  putText(sink, record.correlationId);
+  const bits = writeTexts(sink, record) | writeRest(sink, record);
+  sink.buf.writeUInt32LE(bits, bitsAt);
+}
+
+function writeTexts(sink: Sink, record: JournalRecord): number {
+  return (
+    text(sink, record.route, ROUTE) |
+    text(sink, record.branch, BRANCH) |
+    text(sink, record.contract, CONTRACT) |
+    text(sink, record.system, SYSTEM) |
+    text(sink, record.target, TARGET) |
+    text(sink, record.grant, GRANT) |
+    text(sink, record.errorClass, ERROR_CLASS) |
+    text(sink, record.errorCode, ERROR_CODE) |
+    text(sink, record.detail, DETAIL)
+  );
+}
+
+function text(sink: Sink, value: string | undefined, bit: number): number {
+  if (value === undefined) return 0;
+  putText(sink, value);
+  return bit;
+}
+
+function number(sink: Sink, value: number | undefined, bit: number): number {
+  if (value === undefined) return 0;
+  putNumber(sink, value);
+  return bit;
+}
+
+function writeRest(sink: Sink, record: JournalRecord): number {
+  let bits = number(sink, record.attempt, ATTEMPT) | number(sink, record.elapsed, ELAPSED);
+  if (record.index !== undefined) {
+    putMap(sink, record.index);
+    bits |= INDEX;
+  }
+  bits |= text(sink, record.digest, DIGEST);
+  if (record.envelope !== undefined) {
+    writeEnvelope(sink, record.envelope);
+    bits |= ENVELOPE;
+  }
+  if (record.original !== undefined) {
+    putBytes(sink, record.original);
+    bits |= ORIGINAL;
+  }
+  bits |= text(sink, record.topic, TOPIC);
+  if (record.dedupe !== undefined) {
+    putText(sink, record.dedupe.key);
+    putNumber(sink, record.dedupe.window);
+    bits |= DEDUPE;
+  }
+  return bits;
+}
+
+const SUBJECT = 1 << 0;
+const KEY = 1 << 1;
+const CAUSATION = 1 << 2;
+const TRACE = 1 << 3;
+const DEADLINE = 1 << 4;
+const DATAREF = 1 << 5;
+const USER = 1 << 6;
+const ENTITY = 1 << 7;
+const BASIS = 1 << 8;
+const REASON = 1 << 9;
+
+function writeEnvelope(sink: Sink, envelope: Envelope): void {
+  const { call } = envelope;
+  reserve(sink, 2);
+  const bitsAt = sink.at;
+  sink.at += 2;
+  putText(sink, envelope.id);
+  putText(sink, envelope.source);
+  putText(sink, envelope.type);
+  putNumber(sink, envelope.time);
+  putText(sink, envelope.correlationId);
+  putText(sink, envelope.contract);
+  putMap(sink, envelope.headers);
+  putBytes(sink, envelope.body);
+  const bits =
+    text(sink, envelope.subject, SUBJECT) |
+    text(sink, envelope.key, KEY) |
+    text(sink, envelope.causationId, CAUSATION) |
+    text(sink, envelope.traceparent, TRACE) |
+    number(sink, envelope.deadline, DEADLINE) |
+    text(sink, envelope.dataref, DATAREF) |
+    text(sink, call.user, USER) |
+    text(sink, call.entity, ENTITY) |
+    text(sink, call.basis, BASIS) |
+    text(sink, call.reason, REASON);
+  sink.buf.writeUInt16LE(bits, bitsAt);
+}
+
+/** Reads one record. Throws journal-failed on a format this version does not know and on damage. Bytes are views of `bytes`. */
+export function readRecord(bytes: Buffer, at = 0, end = bytes.length): JournalRecord {
+  const source: Source = { buf: bytes, at, end };
+  const format = takeByte(source);
+  if (format !== RECORD_FORMAT) {
+    throw new BusError(
+      "journal-failed",
+      `a journal record has format ${format}; this version reads format ${RECORD_FORMAT}. Start the version that wrote it`,
+    );
+  }
+  if (source.at + 4 > end) throw new BusError("journal-failed", "a journal record ends within its first bytes: the record is damaged");
+  const bits = bytes.readUInt32LE(source.at);
+  source.at += 4;
+  const step = STEPS[takeByte(source)];
+  const outcome = OUTCOMES[takeByte(source)];
+  if (step === undefined || outcome === undefined)
+    throw new BusError("journal-failed", "a journal record has a step this version does not know");
+  const record: Mutable<JournalRecord> = { step, outcome, time: takeNumber(source), id: takeText(source), correlationId: takeText(source) };
+  readTexts(source, bits, record);
+  readRest(source, bits, record);
+  return record;
+}
+
+function readTexts(source: Source, bits: number, record: Mutable<JournalRecord>): void {
+  if (bits & ROUTE) record.route = takeText(source);
+  if (bits & BRANCH) record.branch = takeText(source);
+  if (bits & CONTRACT) record.contract = takeText(source);
+  if (bits & SYSTEM) record.system = takeText(source);
+  if (bits & TARGET) record.target = takeText(source);
+  if (bits & GRANT) record.grant = takeText(source);
+  if (bits & ERROR_CLASS) record.errorClass = errorClass(takeText(source));
+  if (bits & ERROR_CODE) record.errorCode = takeText(source);
+  if (bits & DETAIL) record.detail = takeText(source);
+}
+
+function readRest(source: Source, bits: number, record: Mutable<JournalRecord>): void {
+  if (bits & ATTEMPT) record.attempt = takeNumber(source);
+  if (bits & ELAPSED) record.elapsed = takeNumber(source);
+  if (bits & INDEX) record.index = takeMap(source);
+  if (bits & DIGEST) record.digest = takeText(source);
+  if (bits & ENVELOPE) record.envelope = readEnvelope(source);
+  if (bits & ORIGINAL) record.original = takeBytes(source);
+  if (bits & TOPIC) record.topic = takeText(source);
+  if (bits & DEDUPE) record.dedupe = { key: takeText(source), window: takeNumber(source) };
+}
+
+/** A class an older or newer version wrote and this one does not know reads as `internal`. */
+function errorClass(word: string): ErrorClass {
+  return Object.hasOwn(CLASSES, word) ? (word as ErrorClass) : "internal";
+}
+
+function readEnvelope(source: Source): Envelope {
+  if (source.at + 2 > source.end) throw new BusError("journal-failed", "a journal record ends within its envelope: the record is damaged");
+  const bits = source.buf.readUInt16LE(source.at);
+  source.at += 2;
+  const call: Mutable<CallContext> = {};
+  const envelope: Mutable<Envelope> = {
+    id: takeText(source),
+    source: takeText(source),
+    type: takeText(source),
+    time: takeNumber(source),
+    correlationId: takeText(source),
+    contract: takeText(source),
+    headers: takeMap(source),
+    body: takeBytes(source),
+    call,
+  };
+  if (bits & SUBJECT) envelope.subject = takeText(source);
+  if (bits & KEY) envelope.key = takeText(source);
+  if (bits & CAUSATION) envelope.causationId = takeText(source);
+  if (bits & TRACE) envelope.traceparent = takeText(source);
+  if (bits & DEADLINE) envelope.deadline = takeNumber(source);
+  if (bits & DATAREF) envelope.dataref = takeText(source);
+  if (bits & USER) call.user = takeText(source);
+  if (bits & ENTITY) call.entity = takeText(source);
+  if (bits & BASIS) call.basis = takeText(source);
+  if (bits & REASON) call.reason = takeText(source);
+  return envelope;
+}
