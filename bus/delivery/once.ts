@@ -16,6 +16,8 @@ export type OnceParts = Readonly<{
   /** Number of the attempt, from 1: each next one begins at the next address. */
   attempt: number;
   deadlineAt?: number | undefined;
+  /** Called when the outlet is asked, after waiting for breaker and limits. */
+  onSend?: (() => void) | undefined;
 }>;
 
 export type Delivered = Readonly<{ value: AvroRecord | undefined; endpoint: string }>;
@@ -40,6 +42,10 @@ export function pickOutlet(outlets: readonly Outlet[], attempt: number, policy: 
 export async function deliverOnce(parts: OnceParts): Promise<Delivered> {
   const { policy, endpoints, message } = parts;
   const outlet = pickOutlet(parts.outlets, parts.attempt, policy, endpoints);
-  const value = await endpoints.call(outlet.endpoint, policy, parts.signal, (signal) => outlet.send(message, signal), parts.deadlineAt);
+  const ask = (signal: AbortSignal): Promise<AvroRecord | undefined> => {
+    parts.onSend?.();
+    return outlet.send(message, signal);
+  };
+  const value = await endpoints.call(outlet.endpoint, policy, parts.signal, ask, parts.deadlineAt);
   return { value, endpoint: outlet.endpoint };
 }
