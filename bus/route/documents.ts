@@ -4,7 +4,7 @@
  * (`resolvePath`), templates expanded. `${secret:…}` stays as text in the adapter options until the composition fills it.
  *
  * A field path names a value of a message: `headers.NAME`, `call.user|entity|basis|reason`,
- * `message.id|source|subject|key|correlationId|time`, anything else is a dotted path into the contract's record.
+ * `$id`, `$source`, `$subject`, `$key`, `$correlationId`, `$time`; anything else is a dotted path into the contract's record.
  */
 import type { CallContext } from "../envelope.ts";
 import type { ErrorClass } from "../errors.ts";
@@ -151,7 +151,7 @@ export type RouteDoc = Located &
     tests: readonly string[];
     /** Set when the route was made from a template: where its `with` stands. */
     template?: Readonly<{ id: string; at: Spot }>;
-    /** Every leaf as written or filled in, by path: what `effective` tells apart from defaults. */
+    /** The document with its texts as written, variables filled in: what `effective` tells apart from defaults. */
     written: Readonly<Record<string, unknown>>;
   }>;
 

@@ -36,7 +36,13 @@ export type StepResult =
   | Readonly<{ kind: "answer"; value: AvroRecord }>;
 
 /** One named step. A step that rejects throws a BusError. */
-export type Step = Readonly<{ name: string; place: string; run(message: Message, context: StepContext): Promise<StepResult> | StepResult }>;
+export type Step = Readonly<{
+  name: string;
+  place: string;
+  /** It may keep a message for later (delay, aggregate), so the message must be durable before it runs. */
+  waits?: boolean;
+  run(message: Message, context: StepContext): Promise<StepResult> | StepResult;
+}>;
 
 /** Value of one shape to value of another. Throws map-failed with the target path. */
 export type Mapper = (value: AvroRecord, message: Message | undefined) => Promise<AvroRecord> | AvroRecord;
@@ -64,6 +70,8 @@ export type DeliverPolicy = Readonly<{
         openFor: number;
         probes: number;
         whenOpen: "fault" | "wait";
+        /** What a refused caller is told to wait; absent = what is left of `openFor`. */
+        retryAfter?: number;
       }>
     | undefined;
   limits: Readonly<{ concurrency: number; queue: number; ratePerSecond: number | undefined }>;

@@ -1,0 +1,74 @@
+/** How hard a branch tries: built-in defaults, then the route's policy, the route, the branch's policy, the branch. Last word wins. */
+import type { Pattern } from "../contract/contract.ts";
+import { DEFAULT_DELIVER } from "./defaults.ts";
+import type { BranchDoc, DeliverDoc, Path, PolicyDoc, RouteDoc } from "./documents.ts";
+import type { DeliverPolicy } from "./runtime.ts";
+
+/** One layer of settings and where it stands. */
+export type Layer = Readonly<{ deliver: DeliverDoc; document: RouteDoc | PolicyDoc; path: Path }>;
+
+/** The layers that speak for a branch, weakest first; a policy that is not there is passed over. */
+export function layersOf(route: RouteDoc, branch: BranchDoc | undefined, policies: ReadonlyMap<string, PolicyDoc>): readonly Layer[] {
+  return [
+    layersOfBlock(route, route.deliver, ["deliver"], policies),
+    layersOfBlock(route, branch?.deliver, [...(branch?.path ?? []), "deliver"], policies),
+  ].flat();
+}
+
+function layersOfBlock(
+  route: RouteDoc,
+  deliver: DeliverDoc | undefined,
+  path: Path,
+  policies: ReadonlyMap<string, PolicyDoc>,
+): readonly Layer[] {
+  if (!deliver) return [];
+  const policy = deliver.use === undefined ? undefined : policies.get(deliver.use);
+  const own: Layer = { deliver, document: route, path };
+  return policy ? [{ deliver: policy.deliver, document: policy, path: ["deliver"] }, own] : [own];
+}
+
+/** The policy of a route (or of one of its branches), complete. */
+export function resolveDeliver(route: RouteDoc, branch: BranchDoc | undefined, policies: ReadonlyMap<string, PolicyDoc>): DeliverPolicy {
+  return layersOf(route, branch, policies).reduce(
+    (policy, layer) => overlay(policy, layer.deliver, route.pattern),
+    DEFAULT_DELIVER[route.pattern],
+  );
+}
+
+function overlay(below: DeliverPolicy, over: DeliverDoc, pattern: Pattern): DeliverPolicy {
+  const { rate, ...limits } = over.limits ?? {};
+  const { on, attempts, backoff, giveUpAfter } = over.retry ?? {};
+  return {
+    deadline: over.deadline ?? below.deadline,
+    attemptTimeout: over.attempt?.timeout ?? below.attemptTimeout,
+    retry: {
+      on: on ?? below.retry.on,
+      attempts: attempts ?? below.retry.attempts,
+      backoff: { ...below.retry.backoff, ...backoff },
+      giveUpAfter: giveUpAfter ?? below.retry.giveUpAfter,
+    },
+    breaker: breakerOf(below.breaker, over.breaker, pattern),
+    limits: { ...below.limits, ...limits, ratePerSecond: rate ?? below.limits.ratePerSecond },
+  };
+}
+
+function breakerOf(below: DeliverPolicy["breaker"], over: DeliverDoc["breaker"], pattern: Pattern): DeliverPolicy["breaker"] {
+  if (over === undefined) return below;
+  if (over === "none") return undefined;
+  const base = below ?? DEFAULT_DELIVER[pattern].breaker;
+  const { scope: _, ...settings } = over;
+  return base && { ...base, ...settings };
+}
+
+/** Longest wait before attempt `n` + 1 (n from 1), ms: jitter only ever shortens it. */
+export function waitAfter(retry: DeliverPolicy["retry"], n: number): number {
+  const { first, factor, max } = retry.backoff;
+  return Math.min(max, first * factor ** (n - 1));
+}
+
+/** All waits together at their longest. Attempts are bounded at 1000 by the schema. */
+export function longestWaits(retry: DeliverPolicy["retry"]): number {
+  let total = 0;
+  for (let n = 1; n < retry.attempts; n += 1) total += waitAfter(retry, n);
+  return total;
+}

@@ -1,0 +1,83 @@
+/** Grants: each system that sends, asks or receives needs one that holds now. A route without it may stand, its messages are refused. */
+import type { GrantDoc, Path, RouteDoc } from "../documents.ts";
+import type { LintSet, Rule, Say } from "./rule.ts";
+import { pathOf } from "./visit.ts";
+
+const KEEP = { keep: true } as const;
+const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
+
+export const grants: Rule = {
+  name: "grant-missing",
+  check(set, say) {
+    for (const route of set.routes.values()) {
+      if (!set.contracts.has(route.contract)) continue;
+      for (const from of route.from) if (from.system !== undefined) sender(set, say, route, from.system, pathOf(from.path, "system"));
+      if (route.pattern !== "event") continue;
+      for (const { system, path } of route.branches) {
+        if (system !== undefined)
+          demand(set, say, route, { system, role: "consumer", path: pathOf(path, "system"), among: [...set.grants.values()] });
+      }
+    }
+    for (const grant of set.grants.values()) {
+      const contract = set.contracts.get(grant.contract);
+      if (contract && contract.pattern !== "event" && grant.role === "producer") {
+        say({ document: grant, path: ["producer"] }, `a ${contract.pattern} has consumers only; write \`consumer: ${grant.system}\``, {
+          rule: "grant-role",
+        });
+      }
+      if (grant.valid.until <= grant.valid.from)
+        say({ document: grant, path: ["valid"] }, "`until` is not after `from`", { rule: "grant-period" });
+    }
+  },
+};
+
+function sender(set: LintSet, say: Say, route: RouteDoc, system: string, path: Path): void {
+  const role = route.pattern === "event" ? "producer" : "consumer";
+  const { grants } = route.access;
+  if (grants.length === 0) return demand(set, say, route, { system, role, path, among: [...set.grants.values()] });
+  const named = grants.flatMap((id) => set.grants.get(id) ?? []);
+  if (named.length < grants.length) return;
+  const other = named.find((grant) => grant.contract !== route.contract || grant.role !== role || grant.system !== system);
+  if (named.length > 1 || !other) return demand(set, say, route, { system, role, path, among: named });
+  const reason =
+    other.contract !== route.contract
+      ? `is for contract \`${other.contract}\`, the route carries \`${route.contract}\``
+      : other.role === role
+        ? `is for \`${other.system}\`, here sends \`${system}\``
+        : `is for a ${other.role}, \`${system}\` is a ${role} here`;
+  say(
+    { document: route, path: ["access", "grant"] },
+    `grant \`${other.id}\` ${reason}; name the grant of \`${system}\` for \`${route.contract}\``,
+    { ...KEEP, rule: "grant-other" },
+  );
+}
+
+type Demand = Readonly<{ system: string; role: GrantDoc["role"]; path: Path; among: readonly GrantDoc[] }>;
+
+function demand(set: LintSet, say: Say, route: RouteDoc, { system, role, path, among }: Demand): void {
+  if (set.hidden || !set.names("system").has(system)) return;
+  const found = among.filter((grant) => grant.system === system && grant.role === role && grant.contract === route.contract);
+  if (found.some((grant) => grant.valid.from <= set.now && set.now < grant.valid.until)) return;
+  const [old] = found;
+  const where = { document: route, path };
+  if (old) {
+    const when = set.now < old.valid.from ? `begins only on ${day(old.valid.from)}` : `ended on ${day(old.valid.until - 1)}`;
+    return say(
+      { document: old, path: ["valid", set.now < old.valid.from ? "from" : "until"] },
+      `grant \`${old.id}\` ${when}, and route \`${route.id}\` needs it for \`${system}\`; its owner \`${old.owner}\` can change \`valid\``,
+      { ...KEEP, rule: "grant-expired" },
+    );
+  }
+  if (brokenGrant(set)) return;
+  const verb = role === "producer" ? "publish" : route.pattern === "event" ? "receive" : "use";
+  say(
+    where,
+    `no grant lets \`${system}\` ${verb} \`${route.contract}\`; write a \`bus: grant/v1\` document with \`${role}: ${system}\` and \`contract: ${route.contract}\``,
+    KEEP,
+  );
+}
+
+/** A faulty grant may be the one that is missed: it has its own message. */
+function brokenGrant(set: LintSet): boolean {
+  return set.names("grant").size > set.grants.size;
+}

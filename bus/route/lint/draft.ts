@@ -1,0 +1,120 @@
+/** From files to drafts: one per YAML document, with its kind, id, tree and faults; then each draft's typed document. */
+import { readDocument, readParameters } from "../documents-read.ts";
+import { expandTemplate } from "../documents-template.ts";
+import type { Document, Spot } from "../documents.ts";
+import type { Files, Finding } from "../findings.ts";
+import { KINDS, type KindName, type Schemas } from "../schema/kinds.ts";
+import { hint } from "../schema/near.ts";
+import { nodeAt, readTrees, textAt, type MapNode, type Tree } from "../schema/tree.ts";
+import { walk, type WalkContext } from "../schema/walk.ts";
+
+/** One document on its way. `document` is there when its shape is sound; `broken`: an error says that it may not run. */
+export type Draft = {
+  readonly kind: KindName | "unknown";
+  readonly id: string;
+  readonly at: Spot;
+  root: MapNode | undefined;
+  document: Document | undefined;
+  broken: boolean;
+};
+
+export type Report = (finding: Finding) => void;
+type Raw = Readonly<Record<string, unknown>>;
+
+/** Maps have their own grammar and their own reader. */
+const isDocumentFile = (path: string): boolean => /\.ya?ml$/.test(path) && !/\.map\.ya?ml$/.test(path);
+
+export function readDrafts(files: Files, report: Report): readonly Draft[] {
+  return files.paths.filter(isDocumentFile).flatMap((path) => readTrees(path, files.text(path) ?? "").map((tree) => draftOf(tree, report)));
+}
+
+function draftOf(tree: Tree, report: Report): Draft {
+  for (const finding of tree.findings) report(finding);
+  const root = tree.root?.kind === "map" ? tree.root : undefined;
+  const written = textAt(root, "bus")?.replace(/\/v1$/, "");
+  const kind = KINDS.find((name) => name === written) ?? "unknown";
+  const draft: Draft = { kind, id: textAt(root, "id") ?? "", at: tree.spot, root, document: undefined, broken: true };
+  if (tree.findings.length > 0) return { ...draft, root: undefined };
+  const fault = headFault(root, tree.spot);
+  if (fault) report(fault);
+  else draft.broken = false;
+  return draft;
+}
+
+/** The first key must be `bus: KIND/v1`. */
+function headFault(root: MapNode | undefined, spot: Spot): Finding | undefined {
+  const error = (at: Spot, rule: string, text: string): Finding => ({ ...at, severity: "error", rule, text });
+  if (!root) return error(spot, "no-kind", "a document is a block of keys that begins with `bus: KIND/v1`, for example `bus: route/v1`");
+  const [first = ""] = root.entries.keys();
+  const bus = root.entries.get("bus");
+  if (!bus) {
+    const meant = first.toLowerCase() === "bus" || first === "buss" ? `; did you mean \`bus\` instead of \`${first}\`?` : "";
+    return error(root.spot, "no-kind", `the first key of a document must be \`bus: KIND/v1\`, for example \`bus: route/v1\`${meant}`);
+  }
+  const text = textAt(root, "bus") ?? "";
+  if (!KINDS.some((kind) => text === `${kind}/v1`)) {
+    return error(
+      nodeAt(root, ["bus"]).spot,
+      "unknown-kind",
+      `there is no kind \`${text}\`${hint(
+        text,
+        KINDS.map((kind) => `${kind}/v1`),
+      )}`,
+    );
+  }
+  return first === "bus" ? undefined : error(bus.key, "no-kind", "`bus` must be the first key of the document; move this line to the top");
+}
+
+export type ShapeContext = Readonly<{
+  schemas: Schemas;
+  vars: Readonly<Record<string, string>>;
+  paths: ReadonlySet<string>;
+  drafts: readonly Draft[];
+  report: Report;
+}>;
+
+/** Checks the draft's shape and gives it its document. */
+export function shapeDraft(draft: Draft, context: ShapeContext): void {
+  const { kind } = draft;
+  if (draft.broken || !draft.root || kind === "unknown") return;
+  const fail: Report = (finding) => {
+    draft.broken = true;
+    context.report(finding);
+  };
+  const base = { defs: context.schemas.defs, vars: context.vars, paths: context.paths };
+  const instance = kind === "route" && draft.root.entries.has("template") ? draft.root : undefined;
+  if (instance) expand(draft, instance, { ...base, raw: false, report: fail }, context);
+  const schema = context.schemas.kinds[kind];
+  if (draft.broken) return;
+  const value = walk(draft.root, schema, { ...base, raw: false, report: fail }, kind) as Raw;
+  if (draft.broken) return;
+  const written = walk(draft.root, schema, { ...base, raw: true, report: () => undefined }, kind) as Raw;
+  const made = instance ? { id: textAt(instance, "template") ?? "", at: instance } : undefined;
+  draft.document = readDocument(kind, draft.root, value, written, made);
+}
+
+/** Replaces an instance's tree by the template's route with its parameters filled in. */
+function expand(draft: Draft, instance: MapNode, walking: WalkContext, context: ShapeContext): void {
+  walk(instance, context.schemas.instance, walking, "route");
+  if (draft.broken) return;
+  const id = textAt(instance, "template") ?? "";
+  const templates = context.drafts.filter((other) => other.kind === "template");
+  const template = templates.find((other) => other.id === id);
+  if (!template) {
+    const at = nodeAt(instance, ["template"]).spot;
+    return walking.report({
+      ...at,
+      severity: "error",
+      rule: "unknown-template",
+      text: `there is no template \`${id}\`${hint(
+        id,
+        templates.map((other) => other.id),
+      )}`,
+    });
+  }
+  draft.broken = template.broken || template.document === undefined;
+  if (draft.broken || !template.root || template.document?.kind !== "template") return;
+  const body = nodeAt(template.root, ["route"]);
+  const made = expandTemplate(instance, body, readParameters(template.document.parameters), walking.report);
+  if (made) draft.root = made;
+}

@@ -1,0 +1,34 @@
+/** All rules over the whole set, in the order in which they speak. */
+import { grants } from "./access.ts";
+import { fields, orderKey, personal } from "./data.ts";
+import { deadline, failures, idempotence, oneTarget, replay } from "./delivery.ts";
+import { adapterFiles, unusedMaps, untested } from "./files.ts";
+import { contractFits, unknownNames } from "./references.ts";
+import type { Rule } from "./rule.ts";
+import { onePath, schedule } from "./sources.ts";
+import { choose, expressions, pieces } from "./steps.ts";
+import { deadEnds, loops } from "./topics.ts";
+
+export const RULES: readonly Rule[] = [
+  unknownNames,
+  contractFits,
+  grants,
+  choose,
+  expressions,
+  pieces,
+  deadline,
+  idempotence,
+  replay,
+  failures,
+  oneTarget,
+  onePath,
+  schedule,
+  fields,
+  orderKey,
+  personal,
+  loops,
+  deadEnds,
+  adapterFiles,
+  unusedMaps,
+  untested,
+];
