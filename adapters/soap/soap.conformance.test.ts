@@ -39,6 +39,7 @@ inletConformance({
 
 outletConformance({
   name: "soap",
+  faultCode: "PersonNotFound",
   async open() {
     const client = createWebClient();
     const xml = { "content-type": "text/xml; charset=utf-8" };

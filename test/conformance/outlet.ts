@@ -24,8 +24,12 @@ export type OutletWorld = Readonly<{
 export type OutletOptions = Readonly<{
   name: string;
   skip?: Readonly<Record<string, string>>;
+  /** Provider code of the fault that the far side answers with. */
+  faultCode: string;
   open(): Promise<OutletWorld>;
 }>;
+
+const FAULT_CODE = "its own";
 
 /** Behaviour, class, provider code and wait that the error must carry. */
 const FAILURES: readonly (readonly [Behaviour, ErrorClass, string | undefined, number | undefined])[] = [
@@ -33,7 +37,7 @@ const FAILURES: readonly (readonly [Behaviour, ErrorClass, string | undefined, n
   ["reset", "unreachable", undefined, undefined],
   ["unavailable", "provider-unavailable", "503", 7000],
   ["throttled", "throttled", "429", 7000],
-  ["fault", "provider-fault", "PersonNotFound", undefined],
+  ["fault", "provider-fault", FAULT_CODE, undefined],
 ];
 
 export function outletConformance(options: OutletOptions): void {
@@ -90,7 +94,11 @@ export function outletConformance(options: OutletOptions): void {
         const world = await open();
         await world.behave(behaviour);
         const error = await failureOf(world);
-        expect([error.class, error.providerCode, error.retryAfter]).toEqual([errorClass, providerCode, retryAfter]);
+        expect([error.class, error.providerCode, error.retryAfter]).toEqual([
+          errorClass,
+          providerCode === FAULT_CODE ? options.faultCode : providerCode,
+          retryAfter,
+        ]);
       });
 
     for (const behaviour of ["garbage", "huge"] as const)

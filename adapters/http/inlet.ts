@@ -1,0 +1,57 @@
+/** JSON in: the twin of the SOAP face. Queries answer 200, events and commands 202 once they are durable. */
+import { createGate, type Gate } from "#bus/edge/gate.ts";
+import { asBusError, BusError } from "#bus/errors.ts";
+import type { Accept, Inlet, Outcome } from "#bus/ports.ts";
+import type { HttpInletSettings, WebRequest, WebResponse } from "#bus/wire.ts";
+import { problemAnswer } from "./problem.ts";
+import { readRequest } from "./request.ts";
+
+/** `drain`: milliseconds that `close` waits for messages still in the bus. */
+export function createHttpInlet(settings: HttpInletSettings, drain = 10_000): Inlet {
+  const gate = createGate(settings.limits.maxInFlight);
+  let unmount: (() => void) | undefined;
+  return {
+    async start(accept) {
+      unmount = settings.host.mount("systems", settings.path, (request) => answer(settings, gate, accept, request));
+    },
+    async close() {
+      await gate.close(drain);
+      unmount?.();
+    },
+  };
+}
+
+async function answer(settings: HttpInletSettings, gate: Gate, accept: Accept, request: WebRequest): Promise<WebResponse> {
+  if (request.method !== settings.method) return wrongMethod(settings, request);
+  const closed = gate.enter();
+  if (closed !== undefined) return problemAnswer(closed, request.path, request.headers["traceparent"]);
+  try {
+    const inbound = readRequest(request, settings);
+    try {
+      return outcomeAnswer(settings, await accept(inbound, request.signal));
+    } catch (error) {
+      return problemAnswer(asBusError(error), request.path, inbound.traceparent);
+    }
+  } finally {
+    gate.leave();
+  }
+}
+
+function outcomeAnswer(settings: HttpInletSettings, outcome: Outcome): WebResponse {
+  const { id, correlationId, position } = outcome;
+  const headers: Record<string, string> = { "content-type": "application/json", "x-message-id": id, "x-correlation-id": correlationId };
+  if (outcome.kind === "reply" && settings.replyCodec !== undefined)
+    return {
+      status: 200,
+      headers: { ...headers, "content-type": settings.replyCodec.mediaType },
+      body: settings.replyCodec.write(outcome.value),
+    };
+  if (settings.binding.pattern === "command") headers["location"] = `/mconnect/commands/${encodeURIComponent(id)}`;
+  return { status: 202, headers, body: JSON.stringify({ id, correlationId, position }) };
+}
+
+function wrongMethod(settings: HttpInletSettings, request: WebRequest): WebResponse {
+  const error = new BusError("http-request", `${request.method} is not served here; send ${settings.method} with a JSON body`);
+  const refused = problemAnswer(error, request.path, request.headers["traceparent"], 405);
+  return { ...refused, headers: { ...refused.headers, allow: settings.method } };
+}

@@ -1,0 +1,64 @@
+/** A JSON or CloudEvents request as the bus takes it: what it says, and the fault in it, if any. */
+import { randomBytes } from "node:crypto";
+import { checkId, readHeaderFacts } from "#bus/edge/headers.ts";
+import { asBusError, BusError } from "#bus/errors.ts";
+import type { Inbound } from "#bus/ports.ts";
+import type { HttpInletSettings, WebRequest } from "#bus/wire.ts";
+import { readBinary, readStructured, type EventFacts } from "./cloudevents.ts";
+
+/** Never throws: a broken request still goes through the bus, so that the journal has a row of it. */
+export function readRequest(request: WebRequest, settings: HttpInletSettings): Inbound {
+  const { fault: wrongHeader, ...facts } = readHeaderFacts(request.headers, settings.headers);
+  let fault = wrongHeader;
+  let event: EventFacts | undefined;
+  let data: Uint8Array = request.body;
+  try {
+    ({ event, data } = readContent(request, settings));
+    fault ??= checkId("the event's id", event?.id) ?? checkId("the event's correlationid", event?.correlationId);
+  } catch (error) {
+    fault ??= asBusError(error);
+  }
+  const { id, ...others } = event ?? {};
+  return {
+    traceparent: newTraceparent(),
+    ...facts,
+    ...others,
+    ...(id !== undefined && checkId("", id) === undefined && { id }),
+    route: settings.binding.route,
+    from: settings.binding.from,
+    system: request.system,
+    bytes: request.body,
+    mediaType: request.headers["content-type"] ?? "",
+    read() {
+      if (fault !== undefined) throw fault;
+      return settings.codec.read(data);
+    },
+  };
+}
+
+/** Throws media-type, message-too-large, http-request, json-malformed, json-violation. */
+function readContent(request: WebRequest, settings: HttpInletSettings): { event: EventFacts | undefined; data: Uint8Array } {
+  const type = mediaTypeOf(request.headers["content-type"]);
+  if (request.body.byteLength > settings.limits.maxBytes)
+    throw new BusError("message-too-large", `a message may have at most ${settings.limits.maxBytes} bytes`);
+  const events = settings.binding.pattern === "event";
+  if (events && type === "application/cloudevents+json") return readStructured(request.body);
+  if (type !== "application/json") {
+    const also = events ? " or application/cloudevents+json" : "";
+    throw new BusError("media-type", `Content-Type is "${type.slice(0, 80)}"; send application/json${also}, in utf-8`);
+  }
+  return { event: events ? readBinary(request.headers) : undefined, data: request.body };
+}
+
+/** Type without parameters; a charset other than utf-8 is part of it, so that it fits nothing. */
+function mediaTypeOf(header = ""): string {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(header)?.[1]?.toLowerCase();
+  const type = header.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return charset === undefined || charset === "utf-8" ? type : `${type}; charset=${charset}`;
+}
+
+/** A trace of its own where the caller has none, so that every problem document can name one. */
+function newTraceparent(): string {
+  const hex = randomBytes(24).toString("hex");
+  return `00-${hex.slice(0, 32)}-${hex.slice(32)}-01`;
+}
