@@ -9,6 +9,7 @@ import type { Place } from "../errors.ts";
 import type { ContractType } from "./contract.ts";
 import { avscType } from "./avsc-types.ts";
 import { compileCheck, compileTidy } from "./check.ts";
+import { checkDefaults } from "./defaults.ts";
 import { compileKey, marksOf } from "./marks.ts";
 import { parseSchema, schemaFault } from "./parse.ts";
 import type { RecordShape } from "./shape.ts";
@@ -118,6 +119,7 @@ function otherVersion(own: Type, options: TypeOptions, id: number): Reader {
 export function compileType(options: TypeOptions): CompiledType {
   const { id, schemaText, schemaId } = options;
   const { schema, shape } = parseSchema(schemaText);
+  checkDefaults(shape);
   const type = build(schema);
   const check = compileCheck(shape);
   const tidy = compileTidy(shape);
@@ -126,14 +128,14 @@ export function compileType(options: TypeOptions): CompiledType {
   const frame = Uint8Array.of(0, schemaId >>> 24, schemaId >>> 16, schemaId >>> 8, schemaId);
 
   function write(value: AvroRecord): number {
-    if (!tidy(value)) throw violation(id, check(value));
     try {
-      return writeToScratch(type, value);
+      if (tidy(value)) return writeToScratch(type, value);
     } catch (error) {
       if (error instanceof BusError && error.code === "message-too-large") throw error;
       const places = check(value);
       throw violation(id, places.length > 0 ? places : [{ text: `cannot be written: ${asBusError(error).message}` }]);
     }
+    throw violation(id, check(value));
   }
 
   function readerFor(written: number): Reader {

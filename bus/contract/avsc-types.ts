@@ -105,16 +105,22 @@ function bigVarint(buf: Buffer, from: number): bigint {
   return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
 }
 
+/** avsc's varints are doubled on the way, so they are exact only below 2^52. */
+const isSmall = (value: number): boolean => value < 4_503_599_627_370_496 && value > -4_503_599_627_370_496;
+
 const BIG_LONG = derive(LONG, {
   _read(tap) {
     const start = tap.pos;
     const value = tap.readLong();
-    return Number.isSafeInteger(value) ? value : bigVarint(tap.buf, start);
+    if (isSmall(value)) return value;
+    const exact = bigVarint(tap.buf, start);
+    return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
   },
   _write(tap, value) {
-    if (typeof value === "number" && Number.isSafeInteger(value)) return tap.writeLong(value);
-    if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) unfit({ kind: "long" });
-    let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+    if (typeof value === "number" && Number.isInteger(value) && isSmall(value)) return tap.writeLong(value);
+    const big = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
+    if (typeof big !== "bigint" || BigInt.asIntN(64, big) !== big) unfit({ kind: "long" });
+    let rest = BigInt.asUintN(64, (big << 1n) ^ (big >> 63n));
     while (rest > 0x7fn) {
       tap.buf[tap.pos++] = Number(rest & 0x7fn) | 0x80;
       rest >>= 7n;

@@ -171,7 +171,7 @@ function tidyShape(shape: Shape, known: Map<RecordShape, (value: unknown) => boo
       .find((check) => check !== undefined);
     const object = record === undefined ? undefined : tidyShape(record, known);
     if (list === undefined && object === undefined) return undefined;
-    return (value) => (Array.isArray(value) ? list : (object ?? list))?.(value) ?? true;
+    return (value) => value instanceof Uint8Array || ((Array.isArray(value) ? list : (object ?? list))?.(value) ?? true);
   }
   if (shape.kind !== "array" && shape.kind !== "map") return undefined;
   const item = tidyShape(shape.kind === "array" ? shape.items : shape.values, known);

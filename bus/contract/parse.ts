@@ -154,8 +154,9 @@ function readField(entry: unknown, namespace: string, path: string, depth: numbe
   if (typeof entry !== "object" || entry === null) throw schemaFault(path, "a field is an object with `name` and `type`");
   const source = entry as Json;
   const name = source["name"];
-  if (typeof name !== "string" || name.length > SCHEMA_LIMITS.name || !NAME.test(name) || name === "__proto__")
+  if (typeof name !== "string" || name.length > SCHEMA_LIMITS.name || !NAME.test(name))
     throw schemaFault(path, `\`${String(name).slice(0, SCHEMA_LIMITS.name)}\` is no field name: letters, digits and _`);
+  if (name in Object.prototype) throw schemaFault(path, `the field name \`${name}\` is reserved: every object in memory already has it`);
   const at = path === "" ? name : `${path}.${name}`;
   if (source["type"] === undefined) throw schemaFault(at, "needs a `type`");
   const type = read(source["type"], namespace, at, depth + 1, scope);

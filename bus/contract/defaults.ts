@@ -1,0 +1,111 @@
+/** Defaults of a schema as values in memory. In the schema a default is JSON: bytes are Latin-1 text, dates are numbers, a union means its first branch. */
+import { schemaFault } from "./parse.ts";
+import type { FieldShape, RecordShape, Shape } from "./shape.ts";
+import { nullable } from "./shape.ts";
+import { dateFromDays, decimalText, fromTwosComplement, instantFromMillis, unscaled } from "./values.ts";
+
+/** A default that nests deeper than this can only be one that contains itself. */
+const MAX_DEPTH = 16;
+
+type Json = Readonly<Record<string, unknown>>;
+
+function refuse(path: string, shape: Shape): never {
+  throw schemaFault(
+    path,
+    `the default does not fit ${shape.kind}${shape.kind === "union" ? "" : "; the default of a union must fit its first branch"}`,
+  );
+}
+
+function latin1(json: unknown, path: string, shape: Shape, size?: number): Uint8Array {
+  if (typeof json !== "string" || !/^[\u0000-\u00ff]*$/.test(json) || (size !== undefined && json.length !== size))
+    return refuse(path, shape);
+  return Uint8Array.from(json, (char) => char.charCodeAt(0));
+}
+
+function plain(shape: Shape, json: unknown, path: string): unknown {
+  const fits = (good: boolean): unknown => (good ? json : refuse(path, shape));
+  switch (shape.kind) {
+    case "null":
+      return fits(json === null);
+    case "boolean":
+      return fits(typeof json === "boolean");
+    case "int":
+      return fits(typeof json === "number" && (json | 0) === json);
+    case "long":
+      return fits(Number.isSafeInteger(json));
+    case "float":
+    case "double":
+      return fits(typeof json === "number");
+    case "string":
+      return fits(typeof json === "string" && json.isWellFormed());
+    case "enum":
+      return fits(typeof json === "string" && shape.symbols.includes(json));
+    case "date":
+      return (Number.isInteger(json) ? dateFromDays(json as number) : undefined) ?? refuse(path, shape);
+    case "timestamp":
+      return (Number.isSafeInteger(json) ? instantFromMillis(json as number) : undefined) ?? refuse(path, shape);
+    default:
+      return refuse(path, shape);
+  }
+}
+
+/** A fresh value of the default; throws `configuration` where it does not fit or contains itself. */
+function materialise(shape: Shape, json: unknown, path: string, depth: number): unknown {
+  if (depth > MAX_DEPTH) throw schemaFault(path, "the default contains itself without end");
+  switch (shape.kind) {
+    case "bytes":
+      return latin1(json, path, shape);
+    case "fixed":
+      return latin1(json, path, shape, shape.size);
+    case "decimal": {
+      const text = decimalText(fromTwosComplement(latin1(json, path, shape, shape.size)), shape.scale);
+      return unscaled(text, shape.precision, shape.scale) === undefined ? refuse(path, shape) : text;
+    }
+    case "array":
+      return Array.isArray(json) ? json.map((item) => materialise(shape.items, item, path, depth + 1)) : refuse(path, shape);
+    case "map":
+      if (typeof json !== "object" || json === null || Array.isArray(json) || Object.hasOwn(json, "__proto__")) return refuse(path, shape);
+      return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, materialise(shape.values, value, path, depth + 1)]));
+    case "record":
+      if (typeof json !== "object" || json === null || Array.isArray(json)) return refuse(path, shape);
+      return recordDefault(shape, json as Json, path, depth);
+    case "union":
+      return shape.branches[0] === undefined ? refuse(path, shape) : materialise(shape.branches[0], json, path, depth);
+    default:
+      return plain(shape, json, path);
+  }
+}
+
+function recordDefault(shape: RecordShape, json: Json, path: string, depth: number): unknown {
+  const members = shape.fields.map((field) => {
+    const given = Object.hasOwn(json, field.name) ? json[field.name] : field.default;
+    if (given === undefined) return refuse(`${path}.${field.name}`, field.type);
+    return [field.name, materialise(field.type, given, `${path}.${field.name}`, depth + 1)] as const;
+  });
+  return Object.fromEntries(members);
+}
+
+/**
+ * What an absent field is read as: its default, or null where null is allowed; undefined = the field is required.
+ * Lists and objects are made anew each time.
+ */
+export function absentValue(field: FieldShape): (() => unknown) | undefined {
+  if (field.default === undefined) return nullable(field.type) ? () => null : undefined;
+  const first = materialise(field.type, field.default, field.name, 0);
+  if (typeof first !== "object" || first === null) return () => first;
+  return () => materialise(field.type, field.default, field.name, 0);
+}
+
+/** Tries every default of a schema once. */
+export function checkDefaults(shape: Shape, done: Set<Shape> = new Set()): void {
+  if (done.has(shape)) return;
+  done.add(shape);
+  if (shape.kind === "array") checkDefaults(shape.items, done);
+  if (shape.kind === "map") checkDefaults(shape.values, done);
+  if (shape.kind === "union") for (const branch of shape.branches) checkDefaults(branch, done);
+  if (shape.kind !== "record") return;
+  for (const field of shape.fields) {
+    absentValue(field);
+    checkDefaults(field.type, done);
+  }
+}
