@@ -1,0 +1,59 @@
+/** Which files of a drop folder are finished: a match by name, a regular file, unchanged for a while. */
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "#bus/ports.ts";
+
+export type Found = Readonly<{ name: string; path: string; size: number; mtimeMs: number }>;
+/** `refused`: entries that match but are no regular files (symbolic links, folders, pipes). */
+export type Look = Readonly<{ files: readonly Found[]; refused: readonly string[] }>;
+
+/** `*` and `?` of a file name as a regular expression. */
+export function globOf(match: string): RegExp {
+  const source = match.replace(/[^*?]+|\*+|\?/g, (part) =>
+    part.startsWith("*") ? "[^]*?" : part === "?" ? "[^]" : part.replace(/[\\^$.|+()[\]{}]/g, "\\$&"),
+  );
+  return new RegExp(`^${source}$`);
+}
+
+/** Looks at a folder once. Hidden names are never taken: programs use them for files in the making. */
+export async function look(directory: string, glob: RegExp, order: "name" | "mtime"): Promise<Look> {
+  const files: Found[] = [];
+  const refused: string[] = [];
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.name.startsWith(".") || !glob.test(entry.name)) continue;
+    const path = join(directory, entry.name);
+    if (!entry.isFile()) {
+      if (!entry.isDirectory()) refused.push(entry.name);
+      continue;
+    }
+    const facts = await lstat(path).catch(() => undefined);
+    if (facts?.isFile() === true) files.push({ name: entry.name, path, size: facts.size, mtimeMs: facts.mtimeMs });
+  }
+  const byName = (a: Found, b: Found): number => (a.name < b.name ? -1 : 1);
+  files.sort(order === "name" ? byName : (a, b) => a.mtimeMs - b.mtimeMs || byName(a, b));
+  return { files, refused };
+}
+
+export type Watch = Readonly<{
+  /** Milliseconds until this file counts as finished; 0 = now. A changed file starts anew. */
+  remaining(file: Found): number;
+  /** Forgets files that are gone. */
+  keep(files: readonly Found[]): void;
+}>;
+
+export function createWatch(clock: Clock, stableFor: number): Watch {
+  const seen = new Map<string, Readonly<{ size: number; mtimeMs: number; since: number }>>();
+  return {
+    remaining(file) {
+      const before = seen.get(file.name);
+      if (before !== undefined && before.size === file.size && before.mtimeMs === file.mtimeMs)
+        return Math.max(0, before.since + stableFor - clock.now());
+      seen.set(file.name, { size: file.size, mtimeMs: file.mtimeMs, since: clock.now() });
+      return stableFor;
+    },
+    keep(files) {
+      const names = new Set(files.map((file) => file.name));
+      for (const name of seen.keys()) if (!names.has(name)) seen.delete(name);
+    },
+  };
+}

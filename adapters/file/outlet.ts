@@ -1,0 +1,59 @@
+/** Files out: one file per message, named by the message's id, whole or not there at all. */
+import { createHash } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { BusError } from "#bus/errors.ts";
+import type { Outlet } from "#bus/ports.ts";
+import type { FileOutletSettings } from "#bus/wire.ts";
+import { syncDirectory } from "./finish.ts";
+
+/** A repeated delivery writes the same file again. Throws attempt-timeout and endpoint-unavailable. */
+export function createFileOutlet(settings: FileOutletSettings): Outlet {
+  const { directory, suffix, codec } = settings;
+  return {
+    endpoint: `file:${directory}`,
+    async send(message, signal) {
+      const bytes = codec.write(message.value);
+      const name = fileName(message.envelope.id);
+      const hidden = join(directory, `.${name}.new`);
+      try {
+        signal.throwIfAborted();
+        await mkdir(directory, { recursive: true });
+        await writeWhole(hidden, bytes, signal);
+        signal.throwIfAborted();
+        await rename(hidden, join(directory, name + suffix));
+        await syncDirectory(directory);
+        return undefined;
+      } catch (error) {
+        await rm(hidden, { force: true }).catch(() => undefined);
+        throw failureOf(error, signal);
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Ids are the sender's text: what is no plain name is encoded, and what would be too long is hashed. */
+export function fileName(id: string): string {
+  const name = encodeURIComponent(id).replace(/[.*'()!~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  return name.length <= 180 ? name : createHash("sha256").update(id).digest("hex");
+}
+
+async function writeWhole(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  const handle = await open(path, "w", 0o640);
+  try {
+    await handle.writeFile(bytes, { signal });
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function failureOf(error: unknown, signal: AbortSignal): BusError {
+  if (signal.aborted) {
+    if (signal.reason instanceof BusError) return signal.reason;
+    return new BusError("attempt-timeout", "the file was not written in time", { cause: error });
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  return new BusError("endpoint-unavailable", `the folder cannot be written to (${code})`, { providerCode: code, cause: error });
+}
