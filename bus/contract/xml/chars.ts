@@ -1,0 +1,158 @@
+/** Bytes to characters and back: UTF-8 only (XML 1.0 §2.2, §4.3.3), references, line ends, escaping. */
+import { BusError } from "../../errors.ts";
+
+/** Limits of one document; the parser refuses above them while it reads. */
+export const XML_LIMITS = {
+  bytes: 10 * 1024 * 1024,
+  depth: 100,
+  attributes: 64,
+  prefixes: 64,
+  name: 256,
+  attribute: 64 * 1024,
+  /** Character and entity references of one document. */
+  references: 100_000,
+  /** Violations reported for one document. */
+  places: 10,
+} as const;
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+// oxlint-disable-next-line no-control-regex -- these are the characters that XML 1.0 forbids
+const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+const DECLARATION =
+  /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.0"|'1\.0')(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][\w.-]*)"|'([A-Za-z][\w.-]*)'))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>/;
+
+/** Bytes as text, and where its content starts behind byte order mark and XML declaration. */
+export function decodeDocument(bytes: Uint8Array, maxBytes: number): { src: string; start: number } {
+  if (bytes.length > maxBytes) {
+    throw new BusError("message-too-large", `the document has ${bytes.length} bytes, the limit is ${maxBytes}`);
+  }
+  let src: string;
+  try {
+    src = strict.decode(bytes);
+  } catch {
+    throw new BusError("xml-encoding", "the document is not valid UTF-8; send UTF-8", { places: [badByte(bytes)] });
+  }
+  const start = src.charCodeAt(0) === 0xfeff ? 1 : 0;
+  const bad = FORBIDDEN.exec(src);
+  if (bad !== null) {
+    const utf16 = bytes[0] === 0 || bytes[1] === 0;
+    const text = utf16
+      ? "the document is not UTF-8 (NUL bytes look like UTF-16); send UTF-8"
+      : `the character U+${hex4(bad[0])} is not allowed in XML`;
+    throw new BusError(utf16 ? "xml-encoding" : "xml-forbidden", text, { places: [{ ...lineColumn(src, bad.index), text }] });
+  }
+  return { src, start: start + declarationLength(start === 0 ? src : src.slice(1)) };
+}
+
+function declarationLength(src: string): number {
+  if (!src.startsWith("<?xml") || !/[ \t\r\n?]/.test(src.charAt(5))) return 0;
+  const match = DECLARATION.exec(src);
+  if (match === null) {
+    const text = 'the XML declaration is not of the form <?xml version="1.0" encoding="UTF-8"?>';
+    throw new BusError("xml-malformed", text, { places: [{ line: 1, column: 1, text }] });
+  }
+  const encoding = match[1] ?? match[2];
+  if (encoding !== undefined && encoding.toLowerCase() !== "utf-8") {
+    const text = `the document declares the encoding ${encoding.slice(0, 40)}; only UTF-8 is accepted`;
+    throw new BusError("xml-encoding", text, { places: [{ line: 1, column: 1, text }] });
+  }
+  return match[0].length;
+}
+
+/** Place of the first byte that breaks UTF-8. Only for messages: decodes prefixes by halving. */
+function badByte(bytes: Uint8Array): { line: number; column: number; text: string } {
+  let good = 0;
+  let bad = bytes.length;
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(good, middle), { stream: true });
+      good = middle;
+    } catch {
+      bad = middle;
+    }
+  }
+  const before = new TextDecoder().decode(bytes.subarray(0, good));
+  return { ...lineColumn(before, before.length), text: `byte ${good + 1} starts no valid UTF-8 sequence` };
+}
+
+function hex4(char: string): string {
+  return char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+}
+
+/** Line and column, from 1, of an index. Line ends are LF, CR LF or CR. */
+export function lineColumn(src: string, index: number): { line: number; column: number } {
+  let line = 1;
+  let lineStart = 0;
+  for (let i = 0; i < index; i++) {
+    const code = src.charCodeAt(i);
+    if (code === 10 || (code === 13 && src.charCodeAt(i + 1) !== 10)) {
+      line++;
+      lineStart = i + 1;
+    }
+  }
+  return { line, column: index - lineStart + 1 - (lineStart === 0 && src.charCodeAt(0) === 0xfeff ? 1 : 0) };
+}
+
+/** Character of a reference's inside (`amp`, `#65`, `#x41`); undefined when it is none that XML 1.0 allows without a DTD. */
+export function referenceChar(inside: string): string | undefined {
+  switch (inside) {
+    case "amp":
+      return "&";
+    case "lt":
+      return "<";
+    case "gt":
+      return ">";
+    case "quot":
+      return '"';
+    case "apos":
+      return "'";
+    default:
+      return numericChar(inside);
+  }
+}
+
+function numericChar(inside: string): string | undefined {
+  const match = /^#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,8}))$/.exec(inside);
+  if (match === null) return undefined;
+  const code = match[1] === undefined ? Number(match[2]) : Number.parseInt(match[1], 16);
+  const allowed =
+    code === 9 ||
+    code === 10 ||
+    code === 13 ||
+    (code >= 0x20 && code <= 0xd7ff) ||
+    (code >= 0xe000 && code <= 0xfffd) ||
+    (code >= 0x10000 && code <= 0x10ffff);
+  return allowed ? String.fromCodePoint(code) : undefined;
+}
+
+// oxlint-disable-next-line no-control-regex -- what must be escaped or refused in text
+const TEXT_SPECIAL = /[&<>\r\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff]/;
+// oxlint-disable-next-line no-control-regex -- what must be escaped or refused in an attribute
+const ATTRIBUTE_SPECIAL = /[&<>"\t\n\r\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff]/;
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\r": "&#13;",
+  "\n": "&#10;",
+  "\t": "&#9;",
+};
+
+/** Text for element content. */
+export function escapeText(text: string): string {
+  return TEXT_SPECIAL.test(text) ? checkChars(text).replace(/[&<>\r]/g, (char) => ENTITIES[char] ?? char) : text;
+}
+
+/** Text for an attribute in double quotes; line ends and tabs survive normalisation as references. */
+export function escapeAttribute(text: string): string {
+  return ATTRIBUTE_SPECIAL.test(text) ? checkChars(text).replace(/[&<>"\t\n\r]/g, (char) => ENTITIES[char] ?? char) : text;
+}
+
+function checkChars(text: string): string {
+  const bad = FORBIDDEN.exec(text);
+  if (bad !== null) throw new BusError("xsd-violation", `the character U+${hex4(bad[0])} cannot stand in XML`);
+  if (!text.isWellFormed()) throw new BusError("xsd-violation", "a lone surrogate cannot stand in XML");
+  return text;
+}

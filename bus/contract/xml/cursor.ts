@@ -1,0 +1,213 @@
+/**
+ * A strict XML 1.0 + Namespaces pull parser over one document. It knows neither DTDs nor processing instructions: both are
+ * refused where they stand. A compiled reader drives it: `advance` opens the next child, `readText` takes simple content,
+ * `closeTag` ends an element. Whatever a reader returns came through here, so no byte is read twice or differently.
+ */
+import { XML_LIMITS, decodeDocument } from "./chars.ts";
+import { readAttributes } from "./attributes.ts";
+import { cookText, fail, isSpace, newName, refuseInstruction } from "./state.ts";
+import type { Cursor } from "./state.ts";
+import type { Name, Vocabulary } from "./names.ts";
+
+const LT = 60;
+const GT = 62;
+const SLASH = 47;
+const BANG = 33;
+const QUERY = 63;
+
+export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes: number = XML_LIMITS.bytes): Cursor {
+  const { src, start } = decodeDocument(bytes, maxBytes);
+  return {
+    vocabulary,
+    src,
+    pos: start,
+    at: start,
+    depth: 0,
+    raw: [],
+    scopes: [],
+    ordinals: [],
+    scope: vocabulary.root,
+    next: undefined,
+    empty: false,
+    attributes: 0,
+    attributeNames: [],
+    attributeValues: [],
+    plain: !src.includes("&") && !src.includes("\r") && !src.includes("]]>"),
+    references: 0,
+    places: [],
+    base: 0,
+  };
+}
+
+/** Opens the document's root element. Only comments and white space may stand before it. */
+export function openRoot(c: Cursor): Name {
+  advance(c);
+  if (c.next === undefined) fail(c, "xml-malformed", "there is no root element");
+  return c.next;
+}
+
+/** After the root's end tag: nothing but comments and white space. */
+export function closeDocument(c: Cursor): void {
+  skipBetween(c);
+  if (c.pos < c.src.length) fail(c, "xml-malformed", "nothing may follow the root element");
+}
+
+/** Opens the next child of the open element, or stops before its end tag with `next` undefined. Text here is a violation. */
+export function advance(c: Cursor): Name | undefined {
+  if (c.empty) return (c.next = undefined);
+  const { src } = c;
+  for (;;) {
+    let { pos } = c;
+    let code = src.charCodeAt(pos);
+    while (code === 32 || code === 10 || code === 13 || code === 9) code = src.charCodeAt(++pos);
+    c.pos = pos;
+    if (code !== LT) noText(c);
+    const second = src.charCodeAt(pos + 1);
+    if (second === SLASH) {
+      if (c.depth === 0) fail(c, "xml-malformed", "an end tag without a start tag");
+      return (c.next = undefined);
+    }
+    if (second === BANG) skipMarkup(c);
+    else if (second === QUERY) refuseInstruction(c);
+    else return (c.next = openChild(c));
+  }
+}
+
+function noText(c: Cursor): never {
+  if (c.pos >= c.src.length) {
+    fail(c, "xml-malformed", c.depth === 0 ? "there is no root element" : `<${c.raw[c.depth - 1]}> is not closed`);
+  }
+  if (c.depth === 0) fail(c, "xml-malformed", "text may not stand outside the root element");
+  return fail(c, "xsd-violation", `text may not stand directly in <${c.raw[c.depth - 1]}>; only its child elements may`);
+}
+
+/** A comment is skipped; every other `<!…` is refused (a CDATA section counts as text). */
+function skipMarkup(c: Cursor): void {
+  if (c.src.startsWith("<!--", c.pos)) skipComment(c);
+  else if (c.depth > 0 && c.src.startsWith("<![CDATA[", c.pos)) noText(c);
+  else refuseMarkup(c);
+}
+
+export function refuseMarkup(c: Cursor): never {
+  const rest = c.src.slice(c.pos, c.pos + 12).toUpperCase();
+  if (rest.startsWith("<!DOCTYPE") || rest.startsWith("<!ENTITY") || rest.startsWith("<!E") || rest.startsWith("<!A")) {
+    fail(c, "xml-forbidden", "a document type definition is refused; send the document without <!DOCTYPE …> and entities");
+  }
+  return fail(c, "xml-malformed", "<! starts neither a comment nor a CDATA section here");
+}
+
+export function skipComment(c: Cursor): void {
+  const end = c.src.indexOf("--", c.pos + 4);
+  if (end === -1 || c.src.charCodeAt(end + 2) !== GT) {
+    fail(c, "xml-malformed", end === -1 ? "a comment is not closed" : "-- may not stand inside a comment");
+  }
+  c.pos = end + 3;
+}
+
+/** White space and comments outside the root element. */
+function skipBetween(c: Cursor): void {
+  for (;;) {
+    while (isSpace(c.src.charCodeAt(c.pos))) c.pos++;
+    if (c.src.startsWith("<?", c.pos)) refuseInstruction(c);
+    if (!c.src.startsWith("<!", c.pos)) return;
+    skipMarkup(c);
+  }
+}
+
+/** Opens the element whose < stands at the cursor. */
+export function openChild(c: Cursor): Name {
+  const { src } = c;
+  const start = c.pos + 1;
+  let pos = start;
+  let code = src.charCodeAt(pos);
+  while (code !== GT && code !== 32 && code !== SLASH && code !== 10 && code !== LT && code === code && code !== 9 && code !== 13) {
+    code = src.charCodeAt(++pos);
+  }
+  const raw = src.slice(start, pos);
+  c.at = c.pos;
+  if (c.depth >= XML_LIMITS.depth) fail(c, "xml-limit", `elements may nest at most ${XML_LIMITS.depth} deep`);
+  c.raw[c.depth] = raw;
+  c.ordinals[c.depth] = 0;
+  c.scopes[c.depth] = c.scope;
+  c.depth++;
+  c.attributes = 0;
+  if (code === GT) c.pos = pos + 1;
+  else readAttributes(c, pos);
+  return c.scope.elements.get(raw) ?? newName(c, raw, start, false);
+}
+
+/** Ends the open element; the cursor stands before its end tag (or right behind `<a/>`). */
+export function closeTag(c: Cursor): void {
+  if (c.empty) {
+    c.empty = false;
+    c.scope = c.scopes[--c.depth] ?? c.scope;
+    return;
+  }
+  const { src } = c;
+  const raw = c.raw[c.depth - 1] ?? "";
+  let pos = c.pos + 2;
+  if (!src.startsWith(raw, pos)) wrongEnd(c, raw);
+  pos += raw.length;
+  if (src.charCodeAt(pos) !== GT) {
+    while (isSpace(src.charCodeAt(pos))) pos++;
+    if (src.charCodeAt(pos) !== GT) wrongEnd(c, raw);
+  }
+  c.pos = pos + 1;
+  c.scope = c.scopes[--c.depth] ?? c.scope;
+}
+
+function wrongEnd(c: Cursor, raw: string): never {
+  const found = /^<\/?[^\s>]{0,60}>?/.exec(c.src.slice(c.pos, c.pos + 64))?.[0] ?? "the end of the document";
+  return fail(c, "xml-malformed", `expected </${raw}>, found ${found}`);
+}
+
+/** The whole text of the open element (comments and CDATA boundaries do not split it), and its end tag. */
+export function readText(c: Cursor): string {
+  if (c.empty) {
+    closeTag(c);
+    return "";
+  }
+  const start = c.pos;
+  const end = c.src.indexOf("<", start);
+  if (end !== -1 && c.src.charCodeAt(end + 1) === SLASH) {
+    c.pos = end;
+    const text = c.src.slice(start, end);
+    closeTag(c);
+    return c.plain ? text : cookText(c, text, start);
+  }
+  return readPieces(c);
+}
+
+function readPieces(c: Cursor): string {
+  let text = "";
+  for (;;) {
+    const start = c.pos;
+    const end = c.src.indexOf("<", start);
+    if (end === -1) fail(c, "xml-malformed", `<${c.raw[c.depth - 1]}> is not closed`, c.src.length);
+    text += cookText(c, c.src.slice(start, end), start);
+    c.pos = end;
+    if (c.src.charCodeAt(end + 1) === SLASH) {
+      closeTag(c);
+      return text;
+    }
+    if (c.src.startsWith("<!--", end)) skipComment(c);
+    else if (c.src.startsWith("<![CDATA[", end)) text += readCdata(c);
+    else if (c.src.charCodeAt(end + 1) === BANG) refuseMarkup(c);
+    else if (c.src.charCodeAt(end + 1) === QUERY) refuseInstruction(c);
+    else childInText(c);
+  }
+}
+
+function childInText(c: Cursor): never {
+  const owner = c.raw[c.depth - 1];
+  openChild(c);
+  return fail(c, "xsd-violation", `<${owner}> holds text and may have no child element`, c.at);
+}
+
+export function readCdata(c: Cursor): string {
+  const end = c.src.indexOf("]]>", c.pos);
+  if (end === -1) fail(c, "xml-malformed", "a CDATA section is not closed");
+  const text = c.src.slice(c.pos + 9, end);
+  c.pos = end + 3;
+  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+}

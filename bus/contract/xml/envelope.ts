@@ -1,0 +1,173 @@
+/** SOAP 1.1 and 1.2 envelopes: reading up to the body's child and behind it, header blocks, faults (W3C SOAP Note 2000, SOAP 1.2 part 1). */
+import { BusError } from "../../errors.ts";
+import type { SoapFault, SoapVersion } from "../../wire.ts";
+import type { CallContext } from "../../envelope.ts";
+import { escapeAttribute, escapeText } from "./chars.ts";
+import { advance, closeDocument, closeTag, openRoot } from "./cursor.ts";
+import { fail } from "./state.ts";
+import type { Cursor } from "./state.ts";
+import { nameKey } from "./names.ts";
+import type { Name } from "./names.ts";
+import { readLoose } from "./loose.ts";
+
+export const SOAP_NS: Readonly<Record<SoapVersion, string>> = {
+  "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
+  "1.2": "http://www.w3.org/2003/05/soap-envelope",
+};
+export const MCONNECT_NS = "https://mconnect.gov.md";
+export const FAULT_NS = "urn:mconnect-bus:fault";
+
+/** Header namespaces that are known here, so mustUnderstand on them is met. */
+const UNDERSTOOD = new Set([
+  MCONNECT_NS,
+  "http://schemas.microsoft.com/ws/2005/05/addressing/none",
+  "http://www.w3.org/2005/08/addressing",
+  "http://schemas.xmlsoap.org/ws/2004/08/addressing",
+]);
+const ROLES = new Set([
+  "",
+  "http://schemas.xmlsoap.org/soap/actor/next",
+  "http://www.w3.org/2003/05/soap-envelope/role/next",
+  "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
+]);
+const MAX_HEADERS = 64;
+
+export type OpenEnvelope = Readonly<{ version: SoapVersion; headers: ReadonlyMap<string, string>; child: Name | undefined }>;
+
+/** Reads up to the body's first child, which is open afterwards. Paths of violations then begin at that child. */
+export function openEnvelope(c: Cursor): OpenEnvelope {
+  const root = openRoot(c);
+  const version = versionOf(c, root);
+  const ns = SOAP_NS[version];
+  const headers = new Map<string, string>();
+  let part = advance(c);
+  if (part !== undefined && part.ns === ns && part.local === "Header") {
+    readHeaders(c, ns, headers);
+    part = advance(c);
+  }
+  if (part === undefined || part.ns !== ns || part.local !== "Body")
+    fail(c, "soap-shape", "the envelope needs a Body, with at most a Header before it", c.at);
+  c.base = 2;
+  const child = advance(c);
+  return { version, headers, child };
+}
+
+function versionOf(c: Cursor, root: Name): SoapVersion {
+  if (root.ns === SOAP_NS["1.1"] && root.local === "Envelope") return "1.1";
+  if (root.ns === SOAP_NS["1.2"] && root.local === "Envelope") return "1.2";
+  if (root.local === "Envelope") fail(c, "soap-version", "the Envelope's namespace is neither that of SOAP 1.1 nor of SOAP 1.2", c.at);
+  return fail(c, "soap-shape", "the root element is no SOAP Envelope", c.at);
+}
+
+/** Behind the body's child: nothing else may stand in Body and Envelope. */
+export function closeEnvelope(c: Cursor): void {
+  if (advance(c) !== undefined) fail(c, "soap-shape", "the Body has more than one child", c.at);
+  c.base = 0;
+  closeTag(c);
+  if (advance(c) !== undefined) fail(c, "soap-shape", "nothing may follow the Body", c.at);
+  closeTag(c);
+  closeDocument(c);
+}
+
+function readHeaders(c: Cursor, ns: string, headers: Map<string, string>): void {
+  for (let count = 0; advance(c) !== undefined; count++) {
+    const name = c.next;
+    if (name === undefined) return;
+    if (count >= MAX_HEADERS) fail(c, "xml-limit", `an envelope may have at most ${MAX_HEADERS} header blocks`, c.at);
+    if (mustUnderstand(c, ns) && !UNDERSTOOD.has(name.ns)) {
+      fail(c, "soap-must-understand", `the header ${nameKey(name.ns, name.local)} is marked mustUnderstand and is not known here`, c.at);
+    }
+    const key = nameKey(name.ns, name.local);
+    if (name.ns === MCONNECT_NS && headers.has(key)) fail(c, "soap-shape", `the header ${name.local} stands twice`, c.at);
+    const { text, children } = readLoose(c);
+    if (children.length === 0) headers.set(key, text.trim());
+  }
+  closeTag(c);
+}
+
+/** Only blocks for us count: those without a role, or with the roles every receiver plays. */
+function mustUnderstand(c: Cursor, ns: string): boolean {
+  let marked = false;
+  let role = "";
+  for (let i = 0; i < c.attributes; i++) {
+    const name = c.attributeNames[i];
+    const value = (c.attributeValues[i] ?? "").trim();
+    if (name?.ns !== ns) continue;
+    if (name.local === "mustUnderstand") marked = value === "1" || value === "true";
+    if (name.local === "actor" || name.local === "role") role = value;
+  }
+  return marked && ROLES.has(role);
+}
+
+const GENERIC = new Set(["Client", "Server", "Sender", "Receiver", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown"]);
+const MAX_FAULT_TEXT = 500;
+
+/** A Fault that is open, as the provider's failure. */
+export function faultError(c: Cursor, version: SoapVersion): BusError {
+  const fault = readLoose(c);
+  const text = (path: string): string => {
+    let node: typeof fault | undefined = fault;
+    for (const local of path.split("/")) node = node?.children.find((inner) => inner.local === local);
+    return (node?.text ?? "").trim();
+  };
+  const local = (code: string): string =>
+    code
+      .slice(code.lastIndexOf(":") + 1)
+      .split(".")
+      .at(-1) ?? "";
+  const code = version === "1.1" ? local(text("faultcode")) : local(text("Code/Subcode/Value") || text("Code/Value"));
+  const detail = fault.children.find((inner) => inner.local === "detail" || inner.local === "Detail")?.children[0];
+  const specific = detail?.local === "code" ? detail.text.trim() : detail?.local;
+  const providerCode = (GENERIC.has(code) ? (specific ?? code) : code).slice(0, 100);
+  const reason = (version === "1.1" ? text("faultstring") : text("Reason/Text")).slice(0, MAX_FAULT_TEXT);
+  return new BusError(
+    "provider-fault",
+    `the provider answered with the fault ${providerCode || "without a code"}: ${reason}`,
+    providerCode === "" ? {} : { providerCode },
+  );
+}
+
+const CALL_HEADERS: readonly (readonly [keyof CallContext, string])[] = [
+  ["user", "CallingUser"],
+  ["entity", "CallingEntity"],
+  ["basis", "CallBasis"],
+  ["reason", "CallReason"],
+];
+
+/** An envelope around a payload that declares its own namespaces. */
+export function wrapEnvelope(version: SoapVersion, payload: string, call?: CallContext): string {
+  let header = "";
+  for (const [key, local] of CALL_HEADERS) {
+    const value = call?.[key];
+    if (value !== undefined) header += `<mcon:${local}>${escapeText(value)}</mcon:${local}>`;
+  }
+  if (header !== "") header = `<soap:Header xmlns:mcon="${MCONNECT_NS}">${header}</soap:Header>`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="${SOAP_NS[version]}">${header}<soap:Body>${payload}</soap:Body></soap:Envelope>`;
+}
+
+/** Our own fault: the code of bus/errors.ts stands in `detail/code` (1.1) or as Subcode (1.2). */
+export function faultPayload(version: SoapVersion, fault: SoapFault): string {
+  const items = (fault.detail ?? [])
+    .map((item) => `<m:item name="${escapeAttribute(clean(item.name))}">${escapeText(clean(item.text))}</m:item>`)
+    .join("");
+  const detail = `<m:code xmlns:m="${FAULT_NS}">${escapeText(clean(fault.code))}</m:code>${items === "" ? "" : `<m:items xmlns:m="${FAULT_NS}">${items}</m:items>`}`;
+  const text = escapeText(clean(fault.text));
+  if (version === "1.1") {
+    const side = fault.side === "sender" ? "Client" : "Server";
+    return `<soap:Fault><faultcode>soap:${side}</faultcode><faultstring>${text}</faultstring><detail>${detail}</detail></soap:Fault>`;
+  }
+  const side = fault.side === "sender" ? "Sender" : "Receiver";
+  const subcode = /^[A-Za-z_][\w.-]*$/.test(fault.code)
+    ? `<soap:Subcode><soap:Value xmlns:m="${FAULT_NS}">m:${fault.code}</soap:Value></soap:Subcode>`
+    : "";
+  return (
+    `<soap:Fault><soap:Code><soap:Value>soap:${side}</soap:Value>${subcode}</soap:Code>` +
+    `<soap:Reason><soap:Text xml:lang="en">${text}</soap:Text></soap:Reason><soap:Detail>${detail}</soap:Detail></soap:Fault>`
+  );
+}
+
+/** A fault must always be writable: characters that XML does not know become a question mark. */
+function clean(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- these are the characters that XML 1.0 forbids
+  return text.toWellFormed().replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "?");
+}

@@ -1,0 +1,81 @@
+/**
+ * Expanded names (Namespaces in XML 1.0) as interned objects, so that a reader dispatches by identity, and
+ * namespace scopes that remember how a raw name resolved. Scopes of documents that declare the same prefixes are shared
+ * between documents; both memories are bounded, so a stranger's prefixes cannot grow them.
+ */
+
+/** An expanded name. Names of one vocabulary are interned: equal names are the same object. */
+export type Name = Readonly<{ ns: string; local: string }>;
+
+export type Scope = Readonly<{
+  /** Prefix to namespace, `""` is the default namespace. */
+  prefixes: ReadonlyMap<string, string>;
+  /** Raw element and attribute names that were resolved here and belong to the vocabulary. */
+  elements: Map<string, Name>;
+  attributes: Map<string, Name>;
+  /** Scopes opened below this one, by their declarations. */
+  inner: Map<string, Scope>;
+}>;
+
+/** The names a compiled reader knows, and the scope every document starts in. */
+export type Vocabulary = Readonly<{ names: Map<string, Name>; root: Scope }>;
+
+export const XML_NS = "http://www.w3.org/XML/1998/namespace";
+export const XMLNS_NS = "http://www.w3.org/2000/xmlns/";
+export const XSI_NS = "http://www.w3.org/2001/XMLSchema-instance";
+export const XSD_NS = "http://www.w3.org/2001/XMLSchema";
+
+const MAX_SCOPES = 64;
+const MAX_SCOPE_KEY = 2048;
+
+function newScope(prefixes: ReadonlyMap<string, string>): Scope {
+  return { prefixes, elements: new Map(), attributes: new Map(), inner: new Map() };
+}
+
+export function newVocabulary(): Vocabulary {
+  return { names: new Map(), root: newScope(new Map([["xml", XML_NS]])) };
+}
+
+/** The one Name object of an expanded name in this vocabulary; made when new. */
+export function intern(vocabulary: Vocabulary, ns: string, local: string): Name {
+  const key = nameKey(ns, local);
+  const known = vocabulary.names.get(key);
+  if (known !== undefined) return known;
+  const name: Name = { ns, local };
+  vocabulary.names.set(key, name);
+  return name;
+}
+
+/** `{namespace}local`, or the local name alone without a namespace. */
+export function nameKey(ns: string, local: string): string {
+  return ns === "" ? local : `{${ns}}${local}`;
+}
+
+export function showName(name: Name): string {
+  return nameKey(name.ns, name.local);
+}
+
+/** The scope below `scope` with these declarations (alternating prefix, namespace). */
+export function enterScope(scope: Scope, declarations: readonly string[]): Scope {
+  const key = declarations.join("\n");
+  const known = scope.inner.get(key);
+  if (known !== undefined) return known;
+  const prefixes = new Map(scope.prefixes);
+  for (let i = 0; i < declarations.length; i += 2) prefixes.set(declarations[i] ?? "", declarations[i + 1] ?? "");
+  const made = newScope(prefixes);
+  if (scope.inner.size < MAX_SCOPES && key.length <= MAX_SCOPE_KEY) scope.inner.set(key, made);
+  return made;
+}
+
+/** Resolves a raw name; undefined when its prefix is unbound. Only names of the vocabulary are remembered. */
+export function resolveName(vocabulary: Vocabulary, scope: Scope, raw: string, attribute: boolean): Name | undefined {
+  const colon = raw.indexOf(":");
+  const prefix = colon === -1 ? "" : raw.slice(0, colon);
+  const ns = colon === -1 && attribute ? "" : scope.prefixes.get(prefix);
+  if (ns === undefined && prefix !== "") return undefined;
+  const local = raw.slice(colon + 1);
+  const known = vocabulary.names.get(nameKey(ns ?? "", local));
+  if (known === undefined) return { ns: ns ?? "", local };
+  (attribute ? scope.attributes : scope.elements).set(raw, known);
+  return known;
+}

@@ -1,0 +1,170 @@
+/** WSDL 1.1 documents, document/literal, with SOAP 1.1 and 1.2 bindings. rpc and encoded styles are refused by line. */
+import { XSD_NS } from "./names.ts";
+import type { Name } from "./names.ts";
+import { child, childrenOf, need, qname, readTree, schemaError } from "./tree.ts";
+import type { XNode } from "./tree.ts";
+import type { SchemaOptions } from "./model.ts";
+import { buildSet, joinPath } from "./schema.ts";
+import type { Loader, SchemaSource } from "./schema.ts";
+
+export const WSDL_NS = "http://schemas.xmlsoap.org/wsdl/";
+export const WSDL_SOAP11_NS = "http://schemas.xmlsoap.org/wsdl/soap/";
+export const WSDL_SOAP12_NS = "http://schemas.xmlsoap.org/wsdl/soap12/";
+
+export type WsdlOperation = Readonly<{
+  name: string;
+  action: string;
+  input: Name;
+  /** Undefined = one-way. */
+  output: Name | undefined;
+  doc: string;
+}>;
+
+export type Wsdl = Readonly<{
+  namespace: string;
+  service: string;
+  portType: string;
+  operations: readonly WsdlOperation[];
+  schemas: Loader;
+}>;
+
+export type WsdlOptions = SchemaOptions & Readonly<{ wsdl: string; service?: string }>;
+
+/** Reads the WSDL at `options.wsdl` and everything it imports through `options.resolve`. Throws `configuration`. */
+export function loadWsdl(options: WsdlOptions): Wsdl {
+  const roots: XNode[] = [];
+  const sources: SchemaSource[] = [];
+  collect(options.wsdl, undefined, options, roots, sources, new Set());
+  const [main] = roots;
+  if (main === undefined) throw new Error("unreachable: collect throws when the WSDL is missing");
+  const schemas = buildSet(sources, options);
+  const service = chooseService(roots, main, options.service);
+  const portType = new Map<string, XNode>();
+  const operations = new Map<string, WsdlOperation>();
+  for (const port of childrenOf(service, WSDL_NS, "port")) {
+    const binding = component(roots, "binding", qname(port, need(port, "binding")), port);
+    if (soapBinding(binding) === undefined) continue;
+    const type = component(roots, "portType", qname(binding, need(binding, "type")), binding);
+    portType.set(need(type, "name"), type);
+    for (const operation of childrenOf(binding, WSDL_NS, "operation")) readOperation(roots, binding, type, operation, operations);
+  }
+  const [name] = portType.keys();
+  if (name === undefined || operations.size === 0) throw schemaError(service, "the service has no port with a SOAP binding");
+  if (portType.size > 1)
+    throw schemaError(service, "the ports of the service have different portTypes; name one service of the WSDL for each");
+  return {
+    namespace: main.attributes.get("targetNamespace") ?? "",
+    service: need(service, "name"),
+    portType: name,
+    operations: [...operations.values()],
+    schemas,
+  };
+}
+
+function collect(
+  location: string,
+  base: string | undefined,
+  options: WsdlOptions,
+  roots: XNode[],
+  sources: SchemaSource[],
+  seen: Set<string>,
+): void {
+  const file = joinPath(base, location);
+  if (seen.has(file)) return;
+  seen.add(file);
+  const text = options.resolve(location, base);
+  if (text === undefined)
+    throw schemaError({ file, line: 1, column: 1 }, "the WSDL was not found; put the file there (nothing is fetched from the network)");
+  const root = readTree(file, text);
+  if (root.name.ns !== WSDL_NS || root.name.local !== "definitions")
+    throw schemaError(root, `expected wsdl:definitions of WSDL 1.1, found <${root.raw}>`);
+  roots.push(root);
+  for (const types of childrenOf(root, WSDL_NS, "types")) {
+    for (const schema of childrenOf(types, XSD_NS, "schema")) sources.push({ root: schema, file });
+  }
+  for (const imported of childrenOf(root, WSDL_NS, "import")) collect(need(imported, "location"), file, options, roots, sources, seen);
+}
+
+function chooseService(roots: readonly XNode[], main: XNode, wanted: string | undefined): XNode {
+  const services = roots.flatMap((root) => childrenOf(root, WSDL_NS, "service"));
+  const names = services.map((service) => need(service, "name")).join(", ");
+  const found = services.filter((service) => wanted === undefined || need(service, "name") === wanted);
+  const [only] = found;
+  if (only === undefined)
+    throw schemaError(
+      main,
+      wanted === undefined ? "the WSDL has no service" : `the WSDL has no service ${wanted}; it has ${names || "none"}`,
+    );
+  if (found.length > 1) throw schemaError(main, `the WSDL has several services (${names}); name one`);
+  return only;
+}
+
+function component(roots: readonly XNode[], kind: string, name: Name, from: XNode): XNode {
+  for (const root of roots) {
+    if (name.ns !== "" && (root.attributes.get("targetNamespace") ?? "") !== name.ns) continue;
+    const found = childrenOf(root, WSDL_NS, kind).find((node) => node.attributes.get("name") === name.local);
+    if (found !== undefined) return found;
+  }
+  throw schemaError(from, `the ${kind} ${name.local} is not defined in the WSDL`);
+}
+
+/** The soap:binding element and its namespace; undefined for HTTP bindings. */
+function soapBinding(binding: XNode): XNode | undefined {
+  return child(binding, WSDL_SOAP11_NS, "binding") ?? child(binding, WSDL_SOAP12_NS, "binding");
+}
+
+function readOperation(
+  roots: readonly XNode[],
+  binding: XNode,
+  portType: XNode,
+  operation: XNode,
+  operations: Map<string, WsdlOperation>,
+): void {
+  const name = need(operation, "name");
+  const soap = soapBinding(binding);
+  const detail = soap === undefined ? undefined : child(operation, soap.name.ns, "operation");
+  const style = detail?.attributes.get("style") ?? soap?.attributes.get("style") ?? "document";
+  if (style !== "document")
+    throw schemaError(detail ?? operation, `the operation ${name} has style ${style}; only document/literal is supported`);
+  const abstract = childrenOf(portType, WSDL_NS, "operation").find((node) => node.attributes.get("name") === name);
+  if (abstract === undefined) throw schemaError(operation, `the portType has no operation ${name}`);
+  const input = payload(roots, abstract, operation, "input");
+  if (input === undefined)
+    throw schemaError(abstract, `the operation ${name} has no input; notifications from the service are not supported`);
+  const known = operations.get(name);
+  if (known !== undefined && (known.input.local !== input.local || known.input.ns !== input.ns))
+    throw schemaError(abstract, `the operation ${name} is overloaded; rename one`);
+  const action = detail?.attributes.get("soapAction") ?? known?.action ?? "";
+  const doc = child(abstract, WSDL_NS, "documentation")?.text.trim() ?? "";
+  operations.set(name, {
+    name,
+    action: known?.action === undefined || known.action === "" ? action : known.action,
+    input,
+    output: payload(roots, abstract, operation, "output"),
+    doc,
+  });
+}
+
+/** Element of the message's body part. */
+function payload(roots: readonly XNode[], abstract: XNode, operation: XNode, side: "input" | "output"): Name | undefined {
+  const end = child(abstract, WSDL_NS, side);
+  if (end === undefined) return undefined;
+  const message = component(roots, "message", qname(end, need(end, "message")), end);
+  const bound = child(operation, WSDL_NS, side);
+  const body = bound === undefined ? undefined : (child(bound, WSDL_SOAP11_NS, "body") ?? child(bound, WSDL_SOAP12_NS, "body"));
+  if (body !== undefined && body.attributes.get("use") === "encoded")
+    throw schemaError(body, 'use="encoded" is not supported; only document/literal is');
+  const chosen = body?.attributes
+    .get("parts")
+    ?.split(/\s+/)
+    .filter((part) => part !== "");
+  const parts = childrenOf(message, WSDL_NS, "part").filter(
+    (part) => chosen === undefined || chosen.includes(part.attributes.get("name") ?? ""),
+  );
+  const [part] = parts;
+  if (part === undefined || parts.length > 1)
+    throw schemaError(message, `the message ${need(message, "name")} must have one part in the body, it has ${parts.length}`);
+  const element = part.attributes.get("element");
+  if (element === undefined) throw schemaError(part, "the part names a type; document/literal needs an element");
+  return qname(part, element);
+}
