@@ -93,6 +93,8 @@ export const CODES = {
   "call-context-invalid": ["contract-violation", "a value of the call context is not of its form"],
   "contract-unknown": ["contract-violation", "no contract has this name"],
   "rejected-by-step": ["contract-violation", "a step of the route rejected the message"],
+  "schema-invalid": ["contract-violation", "the schema is no sound Avro schema"],
+  "schema-incompatible": ["contract-violation", "the schema breaks the compatibility level of its subject"],
   "map-failed": ["mapping-error", "a map could not make its target"],
   "expression-failed": ["mapping-error", "an expression failed or passed its limits"],
   "grant-missing": ["access-denied", "no grant lets this system use this contract"],
