@@ -44,6 +44,8 @@ export const DEFAULTS = {
   /** A query's caller is gone: its dead letter is evidence, not work. */
   replay: { query: "never", command: "manual", event: "manual" },
   deadletterKeep: 30 * DAY,
+  /** What happens to a failure that no line of `failures` names. */
+  failure: { query: "reject", command: "deadletter", event: "deadletter" },
   journal: { payload: "hash", keep: 7 * 365 * DAY },
   schedule: { timezone: "UTC", overlap: "skip", missed: "run-once" },
   dedupe: { onDuplicate: "drop" },

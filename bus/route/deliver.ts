@@ -4,32 +4,29 @@ import { DEFAULT_DELIVER } from "./defaults.ts";
 import type { BranchDoc, DeliverDoc, Path, PolicyDoc, RouteDoc } from "./documents.ts";
 import type { DeliverPolicy } from "./runtime.ts";
 
+export type Policies = Readonly<{ policies: ReadonlyMap<string, PolicyDoc> }>;
+
 /** One layer of settings and where it stands. */
 export type Layer = Readonly<{ deliver: DeliverDoc; document: RouteDoc | PolicyDoc; path: Path }>;
 
 /** The layers that speak for a branch, weakest first; a policy that is not there is passed over. */
-export function layersOf(route: RouteDoc, branch: BranchDoc | undefined, policies: ReadonlyMap<string, PolicyDoc>): readonly Layer[] {
+export function layersOf(route: RouteDoc, branch: BranchDoc | undefined, set: Policies): readonly Layer[] {
   return [
-    layersOfBlock(route, route.deliver, ["deliver"], policies),
-    layersOfBlock(route, branch?.deliver, [...(branch?.path ?? []), "deliver"], policies),
+    layersOfBlock(route, route.deliver, ["deliver"], set),
+    layersOfBlock(route, branch?.deliver, [...(branch?.path ?? []), "deliver"], set),
   ].flat();
 }
 
-function layersOfBlock(
-  route: RouteDoc,
-  deliver: DeliverDoc | undefined,
-  path: Path,
-  policies: ReadonlyMap<string, PolicyDoc>,
-): readonly Layer[] {
+function layersOfBlock(route: RouteDoc, deliver: DeliverDoc | undefined, path: Path, set: Policies): readonly Layer[] {
   if (!deliver) return [];
-  const policy = deliver.use === undefined ? undefined : policies.get(deliver.use);
+  const policy = deliver.use === undefined ? undefined : set.policies.get(deliver.use);
   const own: Layer = { deliver, document: route, path };
   return policy ? [{ deliver: policy.deliver, document: policy, path: ["deliver"] }, own] : [own];
 }
 
 /** The policy of a route (or of one of its branches), complete. */
-export function resolveDeliver(route: RouteDoc, branch: BranchDoc | undefined, policies: ReadonlyMap<string, PolicyDoc>): DeliverPolicy {
-  return layersOf(route, branch, policies).reduce(
+export function resolveDeliver(route: RouteDoc, branch: BranchDoc | undefined, set: Policies): DeliverPolicy {
+  return layersOf(route, branch, set).reduce(
     (policy, layer) => overlay(policy, layer.deliver, route.pattern),
     DEFAULT_DELIVER[route.pattern],
   );

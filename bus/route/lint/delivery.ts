@@ -10,8 +10,10 @@ export const deadline: Rule = {
   name: "deadline-too-short",
   check(set, say) {
     for (const route of set.routes.values()) {
+      // A command's caller gets a ticket when the deadline passes; its attempts go on.
+      if (route.pattern === "command") continue;
       for (const branch of route.branches) {
-        const policy = resolveDeliver(route, branch, set.policies);
+        const policy = resolveDeliver(route, branch, set);
         const worst = policy.retry.attempts * policy.attemptTimeout + longestWaits(policy.retry);
         if (policy.deadline !== undefined && worst > policy.deadline) say(deadlineAt(set, route, branch), deadlineText(policy, worst));
       }
@@ -22,13 +24,13 @@ export const deadline: Rule = {
 /** `deadline 8s, but 3 attempts × 2500ms + backoff ≤ 600ms = 8.1s`. */
 export function deadlineText(policy: DeliverPolicy, worst: number): string {
   const { attempts } = policy.retry;
-  const sum = `${attempts} attempt${attempts === 1 ? "" : "s"} × ${formatDuration(policy.attemptTimeout)} + backoff ≤ ${formatDuration(longestWaits(policy.retry))}`;
+  const sum = `${attempts} attempt${attempts === 1 ? "" : "s"} × ${formatDuration(policy.attemptTimeout)} + backoff ≤ ${spokenDuration(longestWaits(policy.retry))}`;
   return `deadline ${formatDuration(policy.deadline ?? 0)}, but ${sum} = ${spokenDuration(worst)}; raise deadline or lower attempt.timeout`;
 }
 
 /** Where the deadline was written, else where the numbers were that made the sum too large. */
 function deadlineAt(set: LintSet, route: RouteDoc, branch: BranchDoc): Where {
-  const layers = layersOf(route, branch, set.policies).toReversed();
+  const layers = layersOf(route, branch, set).toReversed();
   const layer = layers.find(({ deliver }) => deliver.deadline !== undefined) ?? layers[0];
   if (!layer) return { document: route, path: [] };
   return { document: layer.document, path: pathOf(layer.path, layer.deliver.deadline === undefined ? "retry" : "deadline") };
@@ -47,9 +49,9 @@ export const idempotence: Rule = {
 };
 
 function repeated(set: LintSet, say: Say, route: RouteDoc, branch: BranchDoc): void {
-  const { attempts } = resolveDeliver(route, branch, set.policies).retry;
+  const { attempts } = resolveDeliver(route, branch, set).retry;
   if (attempts <= 1) return;
-  const layer = layersOf(route, branch, set.policies).findLast(({ deliver }) => deliver.retry?.attempts !== undefined);
+  const layer = layersOf(route, branch, set).findLast(({ deliver }) => deliver.retry?.attempts !== undefined);
   const where = layer
     ? { document: layer.document, path: pathOf(layer.path, "retry", "attempts") }
     : { document: route, path: ["contract", "command"] };

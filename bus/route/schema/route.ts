@@ -95,6 +95,7 @@ const head = {
 } satisfies Record<string, Schema>;
 
 const stringOrList = (item: Schema, description: string, example: unknown): Schema => ({
+  ...item,
   type: ["string", "array"],
   items: item,
   maxItems: 100,

@@ -106,9 +106,10 @@ export function formatDuration(ms: number): string {
   return step ? `${ms / step[1]}${step[0]}` : `${ms}ms`;
 }
 
-/** Milliseconds for reading: seconds with one digit from one second on (`8.1s`), minutes and hours where they come out even. */
+/** Milliseconds for reading, at most one digit after the point: `600ms`, `8.1s`, `10.9m`, `2.7h`. */
 export function spokenDuration(ms: number): string {
-  if (ms < SECOND || STEPS.some(([, size]) => ms % size === 0 && ms >= size)) return formatDuration(ms);
-  if (ms < 600 * SECOND) return `${Number((ms / SECOND).toFixed(1))}s`;
-  return ms < 2 * 3600 * SECOND ? `${Math.round(ms / 60_000)}m` : `${Number((ms / 3_600_000).toFixed(1))}h`;
+  if (ms > 0 && ms < SECOND) return `${ms}ms`;
+  if (ms < 120 * SECOND) return `${Number((ms / SECOND).toFixed(1))}s`;
+  if (ms < 2 * 3600 * SECOND) return `${Number((ms / 60_000).toFixed(1))}m`;
+  return ms < 2 * DAY ? `${Number((ms / 3_600_000).toFixed(1))}h` : `${Number((ms / DAY).toFixed(1))}d`;
 }
