@@ -25,6 +25,13 @@ async function ask(system: string, path: string, body?: object): Promise<Answer>
   return { status: response.status, value: (await response.json()) as Readonly<Record<string, unknown>> };
 }
 
+/** A member by its name, whatever its capitals: XML and JSON write them differently. */
+function member({ value }: Answer, name: string): unknown {
+  return Object.entries(value).find(([own]) => own.toLowerCase() === name.toLowerCase())?.[1];
+}
+
+const nameOf = (answer: Answer): string => `${String(member(answer, "givenName"))} ${String(member(answer, "familyName"))}`;
+
 const ledgerOf = async (system: string): Promise<Ledger> => (await ask(system, "/ui/ledger")).value as unknown as Ledger;
 
 /** Runs one stop of the tour; `run` gives a sentence or throws one. */
@@ -67,15 +74,15 @@ async function ledgers(...systems: readonly string[]): Promise<ReadonlyMap<strin
 
 await stop("person lookup by SOAP", "cnas/pensions asks rsp/population", async () => {
   const answer = await ask("cnas/pensions", "/ui/persons/ask", { idnp: PERSON, reason: "tour: pension payment" });
-  expect(answer.status === 200 && answer.value["status"] === "found", answer);
-  expect(answer.value["documents"] === undefined || JSON.stringify(answer.value["documents"]) === "[]", answer);
-  return `${String(answer.value["givenName"])} ${String(answer.value["familyName"])} came back, without the fields that the grant does not allow`;
+  expect(answer.status === 200 && member(answer, "status") === "found", answer);
+  expect(!JSON.stringify(answer.value).toLowerCase().includes("issuedby"), answer);
+  return `${nameOf(answer)} came back, without the fields that the grant does not allow`;
 });
 
 await stop("person lookup by REST", "primaria/registry asks rsp/population", async () => {
   const answer = await ask("primaria/registry", "/ui/persons/ask", { idnp: PERSON, reason: "tour: citizen at the counter" });
-  expect(answer.status === 200 && answer.value["idnp"] === PERSON, answer);
-  return `${String(answer.value["givenName"])} ${String(answer.value["familyName"])}, as JSON, from the same SOAP register`;
+  expect(answer.status === 200 && member(answer, "idnp") === PERSON, answer);
+  return `${nameOf(answer)}, as JSON, from the same SOAP register`;
 });
 
 await stop("person changed", "rsp/population tells cnas/pensions, primaria/registry and bns/lake", async () => {

@@ -48,7 +48,12 @@ export function busService(address: string, system: string): BusService {
       const act = (service as unknown as Record<string, Call>)[`${operation}Async`];
       if (!act) throw new Error(`the service at ${address} has no operation ${operation}`);
       try {
-        const [value] = await act.call(service, input, { timeout: TIMEOUT }, { "X-System": system });
+        const [value] = await act.call(
+          service,
+          fit(input, inputOf(service, operation)) as object,
+          { timeout: TIMEOUT },
+          { "X-System": system },
+        );
         return { ok: true, value: value ?? {} };
       } catch (error) {
         const fault = faultOf(error);
@@ -64,6 +69,38 @@ type Call = (input: object, options: object, headers: object) => Promise<readonl
 async function load(address: string, system: string): Promise<Client> {
   const { createClientAsync } = await import("soap");
   return createClientAsync(`${address}?wsdl`, { wsdl_headers: { "X-System": system }, disableCache: true }, address);
+}
+
+/** What the WSDL says of an operation's input: element names, those of lists with `[]` behind. */
+function inputOf(service: Client, operation: string): unknown {
+  const ports = Object.values(service.describe() as Readonly<Record<string, object>>).flatMap((port) => Object.values(port) as object[]);
+  const operations = ports.map((port) => (port as Readonly<Record<string, { input?: unknown }>>)[operation]);
+  return operations.find((found) => found !== undefined)?.input;
+}
+
+/** The value in the order and with the names of the WSDL's elements, which differ from ours in capitals only. */
+function fit(value: unknown, described: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => fit(item, described));
+  if (typeof value !== "object" || value === null || typeof described !== "object" || described === null) return value;
+  const given = new Map(Object.entries(value).map(([name, inner]) => [name.toLowerCase(), inner as unknown]));
+  const fitted: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(described)) {
+    const element = name.replace(/\[\]$/u, "");
+    const own = given.get(element.toLowerCase());
+    if (own === undefined) continue;
+    const names = wrapper(inner);
+    fitted[element] = Array.isArray(own) && names !== undefined ? { [names.element]: fit(own, names.inner) } : fit(own, inner);
+  }
+  return fitted;
+}
+
+/** An element that only holds a list of others. */
+function wrapper(described: unknown): Readonly<{ element: string; inner: unknown }> | undefined {
+  if (typeof described !== "object" || described === null) return undefined;
+  const [first, ...rest] = Object.entries(described).filter(([name]) => !name.startsWith("targetN"));
+  return first?.[0].endsWith("[]") === true && rest.length === 0
+    ? { element: first[0].slice(0, -2), inner: first[1] as unknown }
+    : undefined;
 }
 
 /** The text of a SOAP fault; undefined when the error is of another kind (no answer, no bus). */
