@@ -33,6 +33,8 @@ export type Inbound = Readonly<{
   /** The bytes as received (for digest and dead letters) and their media type. */
   bytes: Uint8Array;
   mediaType: string;
+  /** `wire` (the default): the source's map still applies. `contract`: the value already has the contract's shape. */
+  shape?: "wire" | "contract";
   /** Decodes into the contract's shape. Throws BusError. Called at most once, inside the pipeline. */
   read(): AvroRecord;
 }>;

@@ -1,0 +1,53 @@
+/** `npm run bench [name …] [-- --json]`: figures beside the raw limits measured in the same run. Ratios travel between machines, figures do not. */
+import { availableParallelism, cpus, totalmem } from "node:os";
+import type { Figure } from "./figure.ts";
+
+type Group = Readonly<{ names: readonly string[]; run: (names: readonly string[]) => Promise<readonly Figure[]> }>;
+
+const GROUPS: readonly Group[] = [
+  {
+    names: ["journal.publish.1", "journal.publish.64", "journal.publish.1024", "replay"],
+    run: async (names) => (await import("./journal.ts")).journalFigures([...names]),
+  },
+  {
+    names: ["xml.read.2k", "xml.read.50k", "xml.write.2k", "xml.write.50k"],
+    run: async (names) => (await import("./xml.ts")).xmlFigures([...names]),
+  },
+  { names: ["soap.exchange", "soap.latency"], run: async (names) => (await import("./soap.ts")).soapFigures(names) },
+  { names: ["event.route3"], run: async () => (await import("./event.ts")).eventFigures() },
+  { names: ["start", "memory"], run: async (names) => (await import("./process.ts")).processFigures(names) },
+];
+
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const known = GROUPS.flatMap((group) => group.names);
+const unknown = wanted.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  console.error(`no figure is called ${unknown.join(", ")}; there are ${known.join(", ")}`);
+  process.exit(2);
+}
+const json = process.argv.includes("--json");
+const figures: Figure[] = [];
+for (const group of GROUPS) {
+  const names = group.names.filter((name) => wanted.length === 0 || wanted.includes(name));
+  if (names.length === 0) continue;
+  if (!json) console.error(`… ${names.join(", ")}`);
+  figures.push(...(await group.run(names)));
+}
+const machine = {
+  cpu: cpus()[0]?.model ?? "unknown",
+  cores: availableParallelism(),
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.versions.node,
+};
+console.log(json ? JSON.stringify({ machine, figures }) : text(figures));
+process.exit(0);
+
+function text(rows: readonly Figure[]): string {
+  const round = (value: number): string => (value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3));
+  const lines = rows.map((row) => {
+    const peers = Object.entries(row.peers).map(([name, value]) => `${name} ${round(value)}`);
+    const detail = Object.entries(row.detail ?? {}).map(([name, value]) => `${name} ${typeof value === "number" ? round(value) : value}`);
+    return `${row.name.padEnd(22)} ${round(row.value).padStart(10)} ${row.unit.padEnd(12)} limit ${round(row.limit).padStart(10)}  ratio ${row.ratio.toFixed(2).padStart(5)}  ${[...peers, ...detail].join(" · ")}`;
+  });
+  return [`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}`, ...lines].join("\n");
+}

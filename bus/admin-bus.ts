@@ -1,0 +1,95 @@
+/** The administrators' face over a running bus. */
+import type { Admin, ContractInfo, RouteStatus, Status } from "./admin.ts";
+import type { Bus } from "./bus.ts";
+import { BusError } from "./errors.ts";
+import { newId } from "./ids.ts";
+import type { Clock, Journal } from "./ports.ts";
+import type { Finding } from "./route/findings.ts";
+import type { Route } from "./route/runtime.ts";
+import type { RunningRoute } from "./running.ts";
+
+export type AdminParts = Readonly<{
+  bus: Bus;
+  journal: Journal;
+  clock: Clock;
+  version: string;
+  pid: number;
+  startedAt: number;
+  memory: () => Status["memory"];
+  /** What disk and running set disagree about. */
+  drift: () => Readonly<{ drift: boolean; findings: readonly Finding[] }>;
+  /** Paths of a route's faces. */
+  faces: (route: Route) => Readonly<{ wsdl: string | undefined; rest: string | undefined }>;
+}>;
+
+export function createAdmin(parts: AdminParts): Admin {
+  const { bus, journal } = parts;
+  const routes = (): readonly RunningRoute[] => [...bus.view().routes.values()];
+  return {
+    deadletters: bus.deadletters,
+    replay: bus.replays,
+    async status() {
+      const open = await bus.deadletters.list({ state: "open" });
+      return {
+        version: parts.version,
+        pid: parts.pid,
+        startedAt: parts.startedAt,
+        ...parts.drift(),
+        routes: await Promise.all(routes().map(routeStatus)),
+        deadletters: open.length,
+        openBreakers: bus.endpoints.list().filter((endpoint) => endpoint.breaker?.position === "open").length,
+        memory: parts.memory(),
+      };
+    },
+    contracts: () => [...bus.view().contracts.values()].map((contract) => contractInfo(parts, contract, routes())),
+    systems: () => [...bus.view().systems.values()].map(({ id, title, institution, addresses }) => ({ id, title, institution, addresses })),
+    endpoints: () => bus.endpoints.list(),
+    async pause(id, paused, operator, reason) {
+      const running = bus.view().routes.get(id);
+      if (!running) throw new BusError("not-found", `no route \`${id}\` runs`);
+      if (operator === "" || reason === "") throw new BusError("json-violation", "an act needs `operator` and `reason`");
+      const time = parts.clock.now();
+      const actId = newId(time);
+      const detail = `${paused ? "pause" : "resume"} by ${operator}: ${reason}`;
+      await journal.append([{ step: "act", outcome: "ok", time, id: actId, correlationId: actId, route: id, detail }]);
+      running.pause(paused);
+    },
+    journal: (query) => journal.find(query),
+    async trace(id) {
+      const byId = await journal.find({ id, limit: 1000 });
+      const correlation = byId.records[0]?.correlationId ?? id;
+      const { records } = await journal.find({ correlationId: correlation, limit: 1000, ascending: true });
+      return records.length > 0 ? records : byId.records.toReversed();
+    },
+  };
+}
+
+async function routeStatus(running: RunningRoute): Promise<RouteStatus> {
+  const { route } = running;
+  const branches = await Promise.all(running.branches.map((branch) => branch.state()));
+  return {
+    id: route.id,
+    title: route.title,
+    owner: route.owner,
+    pattern: route.contract.pattern,
+    contract: route.contract.id,
+    state: running.paused() || branches.some((branch) => branch.paused) ? "paused" : route.state,
+    revision: route.revision,
+    place: route.place,
+    branches,
+  };
+}
+
+function contractInfo(parts: AdminParts, contract: Route["contract"], running: readonly RunningRoute[]): ContractInfo {
+  const faces = running.filter(({ route }) => route.contract.id === contract.id).map(({ route }) => parts.faces(route));
+  return {
+    id: contract.id,
+    name: contract.name,
+    version: contract.version,
+    pattern: contract.pattern,
+    owner: contract.owner,
+    title: contract.title,
+    wsdl: faces.find((face) => face.wsdl !== undefined)?.wsdl,
+    rest: faces.find((face) => face.rest !== undefined)?.rest,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * The face for operators: look inside, pause, replay. The console and the command line speak to it over /api/v1; every act that
+ * changes something names its operator and reason and leaves an `act` row in the journal.
+ */
+import type { DeadLetterRow } from "./delivery/deadletter.ts";
+import type { ActResult, DeadLetterAdmin, DeadLetterGroup } from "./delivery/deadletters.ts";
+import type { EndpointState } from "./delivery/endpoints.ts";
+import type { ReplayAdmin, ReplayRow } from "./delivery/replay.ts";
+import type { ReplayCount } from "./delivery/replay-scan.ts";
+import type { BranchState } from "./delivery/branch-state.ts";
+import type { JournalQuery, StoredRecord } from "./journal/record.ts";
+
+import type { Finding } from "./route/findings.ts";
+
+export type RouteStatus = Readonly<{
+  id: string;
+  title: string;
+  owner: string;
+  pattern: string;
+  contract: string;
+  state: "active" | "paused" | "draft";
+  revision: string;
+  place: string;
+  branches: readonly BranchState[];
+}>;
+
+export type Status = Readonly<{
+  version: string;
+  pid: number;
+  startedAt: number;
+  /** True when the files on disk say something else than what runs; `findings` tells why. */
+  drift: boolean;
+  findings: readonly Finding[];
+  routes: readonly RouteStatus[];
+  deadletters: number;
+  openBreakers: number;
+  memory: Readonly<{ rss: number; heapUsed: number }>;
+}>;
+
+export type ContractInfo = Readonly<{
+  name: string;
+  version: number;
+  pattern: string;
+  owner: string;
+  title: string;
+  id: string;
+  /** Paths below the systems' face, where served. */
+  wsdl: string | undefined;
+  rest: string | undefined;
+}>;
+
+export type SystemInfo = Readonly<{
+  id: string;
+  title: string;
+  institution: Readonly<{ idno: string; name: string }>;
+  addresses: readonly string[];
+}>;
+
+export interface Admin {
+  status(): Promise<Status>;
+  contracts(): readonly ContractInfo[];
+  systems(): readonly SystemInfo[];
+  endpoints(): readonly EndpointState[];
+  pause(route: string, paused: boolean, operator: string, reason: string): Promise<void>;
+  journal(query: JournalQuery): Promise<Readonly<{ records: readonly StoredRecord[]; cursor: number | undefined }>>;
+  /** Every row of one exchange, oldest first; `id` is a message id, a correlation id or a trace id's correlation. */
+  trace(id: string): Promise<readonly StoredRecord[]>;
+  readonly deadletters: DeadLetterAdmin;
+  readonly replay: ReplayAdmin;
+}
+
+export type { ActResult, DeadLetterGroup, DeadLetterRow, EndpointState, JournalQuery, ReplayCount, ReplayRow, StoredRecord };

@@ -1,0 +1,173 @@
+/** The bus put together from its parts: takes messages, applies a set of routes as a whole, stops without losing anything. */
+import { authorise, indexGrants } from "./access/grants.ts";
+import { createQuotas } from "./access/quota.ts";
+import { redeem } from "./claim-check.ts";
+import { createCommands, type Commands } from "./commands.ts";
+import { createDeadLetters, type DeadLetterAdmin, type Recheck } from "./delivery/deadletters.ts";
+import { createEndpoints, type Endpoints } from "./delivery/endpoints.ts";
+import { createReplays, type ReplayAdmin } from "./delivery/replay.ts";
+import { createGatherer } from "./gather.ts";
+import type { Accept, Clock, Inlet, Journal, Store, Transport } from "./ports.ts";
+import type { View } from "./passage.ts";
+import { createPipeline } from "./pipeline.ts";
+import { predicateOf } from "./route/predicate.ts";
+import type { Predicate, Route, RouteSet, Source } from "./route/runtime.ts";
+import { startRoute, type OutletFactory, type RunningRoute } from "./running.ts";
+import { createStepContexts } from "./step-context.ts";
+import { startSweeper } from "./sweeper.ts";
+
+export type BusParts = Readonly<{
+  clock: Clock;
+  journal: Journal;
+  transport: Transport;
+  store: Store;
+  outlets: OutletFactory;
+  /** The inlet of a source; undefined where branches read it by themselves (topics). */
+  inlet: (route: Route, source: Source) => Inlet | undefined;
+  /** What went wrong beside the flow, for the operator's log. */
+  onError: (error: unknown, where: string) => void;
+}>;
+
+export interface Bus {
+  readonly accept: Accept;
+  readonly endpoints: Endpoints;
+  readonly deadletters: DeadLetterAdmin;
+  readonly replays: ReplayAdmin;
+  readonly commands: Commands;
+  view(): View;
+  /** Replaces what runs: routes whose revision is the same go on untouched, a route that cannot start is reported and left out. */
+  apply(set: RouteSet): Promise<readonly Readonly<{ route: string; error: unknown }>[]>;
+  /** Takes up the replays that a former process left running, and forgets dead letters that were kept long enough. */
+  resume(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const EMPTY: View = { routes: new Map(), grants: new Map(), systems: new Map(), contracts: new Map() };
+
+export async function createBus(parts: BusParts): Promise<Bus> {
+  const { clock, journal, store } = parts;
+  let view = EMPTY;
+  let stopping = false;
+  const endpoints = createEndpoints({ clock });
+  const deadletters = await createDeadLetters({ store, journal, clock });
+  const commands = createCommands({ journal, clock });
+  const gatherer = await createGatherer({ clock, store });
+  const quotas = createQuotas(clock, (grant, from) => countUses(journal, grant, from));
+  const context = await createStepContexts({ clock, journal, store, gatherer, view: () => view, accept: () => accept });
+  const accept = createPipeline({
+    clock,
+    journal,
+    store,
+    endpoints,
+    quotas,
+    commands,
+    view: () => view,
+    stopping: () => stopping,
+    context,
+  });
+  const inlets = new Map<string, readonly Inlet[]>();
+  const shared = { ...parts, endpoints, deadletters, commands, context, view: () => view };
+  // a replay is a new act: whoever sent the message must still be allowed to
+  const recheck: Recheck = (route, _branch, envelope) => void authorise(route, view.grants, view.systems, envelope.source, clock.now());
+  const find = (id: string): RunningRoute | undefined => view.routes.get(id);
+  const replays = await createReplays({
+    store,
+    journal,
+    clock,
+    find,
+    recheck,
+    predicate: whereOf,
+    redeem: (envelope) => redeem(store, envelope),
+  });
+  const sweeper = startSweeper({ clock, gatherer, journal, store, context, view: () => view, onError: parts.onError });
+  let applying: Promise<unknown> = Promise.resolve();
+
+  const closeInlets = async (id: string): Promise<void> => {
+    const open = inlets.get(id) ?? [];
+    inlets.delete(id);
+    await Promise.all(open.map((inlet) => inlet.close()));
+  };
+
+  const openInlets = async (route: Route): Promise<void> => {
+    const opened: Inlet[] = [];
+    inlets.set(route.id, opened);
+    for (const source of route.sources) {
+      const inlet = parts.inlet(route, source);
+      if (!inlet) continue;
+      opened.push(inlet);
+      await inlet.start(accept);
+    }
+  };
+
+  const replace = async (old: RunningRoute | undefined, next: Route | undefined, routes: Map<string, RunningRoute>): Promise<void> => {
+    const closing = old ? [closeInlets(old.route.id), old.close()] : [];
+    if (old) routes.delete(old.route.id);
+    await Promise.all(closing);
+    if (!next || next.state === "draft") return;
+    const running = await startRoute(shared, next);
+    routes.set(next.id, running);
+    view = { ...view, routes };
+    await openInlets(next);
+  };
+
+  const apply = async (set: RouteSet): Promise<readonly Readonly<{ route: string; error: unknown }>[]> => {
+    const failed: { route: string; error: unknown }[] = [];
+    const routes = new Map(view.routes);
+    const before = view.routes;
+    view = { routes, grants: indexGrants(set.grants), systems: set.systems, contracts: set.contracts };
+    for (const old of before.values()) if (!set.routes.has(old.route.id)) await replace(old, undefined, routes);
+    for (const next of set.routes.values()) {
+      const old = routes.get(next.id);
+      if (old?.route.revision === next.revision) continue;
+      await replace(old, next, routes).catch(async (error: unknown) => {
+        failed.push({ route: next.id, error });
+        await replace(routes.get(next.id), undefined, routes);
+      });
+    }
+    return failed;
+  };
+
+  return {
+    accept,
+    endpoints,
+    deadletters: deadletters.admin({ find, recheck }),
+    replays,
+    commands,
+    view: () => view,
+    async resume() {
+      await deadletters.expire();
+      await replays.recover();
+    },
+    apply(set) {
+      const run = applying.then(() => apply(set));
+      applying = run.catch(() => undefined);
+      return run;
+    },
+    async close() {
+      stopping = true;
+      await applying;
+      await sweeper.close();
+      await replays.close();
+      await Promise.all([...inlets.keys()].map(closeInlets));
+      await Promise.all([...view.routes.values()].map((running) => running.close()));
+      endpoints.close();
+    },
+  };
+}
+
+/** The expression of a replay's `where`. */
+function whereOf(text: string): Predicate {
+  return predicateOf({ language: "jsonata", text, namespaces: {}, path: [] }, "--where");
+}
+
+/** Accepted messages under a grant since a time; asked once per grant and window after a start. */
+async function countUses(journal: Journal, grant: string, from: number): Promise<number> {
+  let used = 0;
+  let cursor: number | undefined;
+  do {
+    const page = await journal.find({ index: { grant }, from, limit: 1000, ...(cursor === undefined ? undefined : { cursor }) });
+    used += page.records.filter((record) => record.step === "accepted").length;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return used;
+}

@@ -1,0 +1,63 @@
+/** Replies of commands: a caller may wait for one a while; later it is fetched by ticket, which is the message id. */
+import type { AvroRecord, Envelope } from "./envelope.ts";
+import { asBusError, BusError } from "./errors.ts";
+import { newId } from "./ids.ts";
+import { factsOf } from "./journal/facts.ts";
+import type { Clock, Journal } from "./ports.ts";
+import type { Route } from "./route/runtime.ts";
+
+/** How a command ended at its provider. */
+export type Settled = Readonly<{ value: AvroRecord | undefined; error: BusError | undefined }>;
+
+export type Ticket = Readonly<{ id: string; state: "pending" | "done" | "failed"; position: number; reply?: AvroRecord; error?: string }>;
+
+export interface Commands {
+  /** Called by the branch before it acknowledges: the reply is durable when this resolves. */
+  settle(route: Route, envelope: Envelope, settled: Settled): Promise<void>;
+  ticket(routes: ReadonlyMap<string, Readonly<{ route: Route }>>, id: string, system: string | undefined): Promise<Ticket>;
+}
+
+export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock }>): Commands {
+  return {
+    async settle(route, envelope, { value, error }) {
+      const time = parts.clock.now();
+      const type = route.reply;
+      const body = value && type ? type.encode(value) : undefined;
+      const reply = body && type ? { ...envelope, id: newId(time), causationId: envelope.id, contract: type.id, time, body } : undefined;
+      await parts.journal.append([
+        {
+          ...factsOf(route, envelope),
+          step: "replied",
+          outcome: error ? "failed" : "ok",
+          time,
+          ...(error ? { errorClass: error.class, errorCode: error.code, detail: error.message.slice(0, 1000) } : undefined),
+          ...(reply ? { envelope: reply } : undefined),
+        },
+      ]);
+    },
+    async ticket(routes, id, system) {
+      const { records } = await parts.journal.find({ id, limit: 100 });
+      const accepted = records.find((record) => record.step === "accepted");
+      // another system's ticket is answered like one that never was: ids must not tell who sent what
+      if (!accepted || accepted.system !== system) throw new BusError("not-found", `no command has the ticket \`${id}\``);
+      const settled = records.find((record) => record.step === "replied");
+      if (!settled) return { id, state: "pending", position: accepted.position };
+      if (settled.outcome === "failed") return { id, state: "failed", position: settled.position, error: settled.detail ?? "failed" };
+      return { id, state: "done", position: settled.position, ...replyOf(routes, settled.route, settled.envelope) };
+    },
+  };
+}
+
+function replyOf(
+  routes: ReadonlyMap<string, Readonly<{ route: Route }>>,
+  routeId: string | undefined,
+  envelope: Envelope | undefined,
+): { reply?: AvroRecord; error?: string } {
+  const type = routeId === undefined ? undefined : routes.get(routeId)?.route.reply;
+  if (!envelope || !type) return {};
+  try {
+    return { reply: type.decode(envelope.body) };
+  } catch (thrown) {
+    return { error: asBusError(thrown).message };
+  }
+}

@@ -1,0 +1,60 @@
+/** Journal records made from messages: one place that decides what is kept of whom. */
+import type { Envelope, Message } from "../envelope.ts";
+import type { BusError } from "../errors.ts";
+import { digestOf } from "../ids.ts";
+import type { Inbound, Journal } from "../ports.ts";
+import type { Grant, Route } from "../route/runtime.ts";
+import type { JournalRecord } from "./record.ts";
+
+/** Bytes of a refused message kept as evidence of what came in. */
+const ORIGINAL_KEPT = 64 * 1024;
+
+/** What every record of a message says of it. */
+export function factsOf(route: Route, envelope: Envelope): Pick<JournalRecord, "id" | "correlationId" | "route" | "contract" | "system"> {
+  return { id: envelope.id, correlationId: envelope.correlationId, route: route.id, contract: envelope.contract, system: envelope.source };
+}
+
+/** The route's own search fields, and the grant where its uses are counted. */
+export function indexOf(route: Route, message: Message, grant: Grant): Readonly<Record<string, string>> {
+  const index = route.journal.index(message);
+  return grant.quota ? { ...index, grant: grant.id } : index;
+}
+
+/** `accepted` of a query: digest always, the envelope where the route keeps payloads. */
+export function acceptedFacts(route: Route, message: Message, grant: Grant): JournalRecord {
+  const { envelope } = message;
+  return {
+    ...factsOf(route, envelope),
+    step: "accepted",
+    outcome: "ok",
+    time: envelope.time,
+    grant: grant.id,
+    index: indexOf(route, message, grant),
+    digest: digestOf(envelope.body),
+    ...(route.journal.payload === "full" ? { envelope } : undefined),
+  };
+}
+
+type Begun = Readonly<{ id: string; correlationId: string; time: number; elapsed: number }>;
+
+/** The row of a message that was not accepted. Durable before the sender hears of it. */
+export async function refuse(journal: Journal, inbound: Inbound, begun: Begun, error: BusError): Promise<void> {
+  const kept = error.class === "contract-violation" && inbound.bytes.length <= ORIGINAL_KEPT;
+  await journal.append([
+    {
+      step: "refused",
+      outcome: error.class === "access-denied" ? "denied" : error.class === "duplicate" ? "duplicate" : "failed",
+      time: begun.time,
+      id: begun.id,
+      correlationId: begun.correlationId,
+      ...(inbound.route === undefined ? undefined : { route: inbound.route }),
+      ...(inbound.system === undefined ? undefined : { system: inbound.system }),
+      errorClass: error.class,
+      errorCode: error.code,
+      detail: error.message.slice(0, 1000),
+      elapsed: begun.elapsed,
+      digest: digestOf(inbound.bytes),
+      ...(kept ? { original: inbound.bytes } : undefined),
+    },
+  ]);
+}

@@ -1,0 +1,87 @@
+/**
+ * An event or command is accepted when its record is durable; in the same write it is published to the contract's topic, from
+ * where every branch takes it with its own cursor. The same id again from the same sender gives the first answer, or id-reused.
+ */
+import { claimCheck } from "./claim-check.ts";
+import { topicOf, type Message } from "./envelope.ts";
+import { BusError } from "./errors.ts";
+import { digestOf } from "./ids.ts";
+import { factsOf, indexOf } from "./journal/facts.ts";
+import type { JournalRecord } from "./journal/record.ts";
+import type { Outcome } from "./ports.ts";
+import { seal, type Passage, type PipelineParts } from "./passage.ts";
+import type { StepsOutcome } from "./route/steps/run.ts";
+
+/** How long a sender may come again with the same message id: 30 days, the longest retry horizon we know of. */
+const DEDUPE_WINDOW = 30 * 24 * 3600 * 1000;
+
+export async function publish(parts: PipelineParts, passage: Passage, message: Message, outcome: StepsOutcome): Promise<Outcome> {
+  if (outcome.kind === "drop") return drop(parts, passage, message, outcome.reason);
+  if (outcome.kind === "answer") throw new BusError("duplicate-message", `message \`${message.envelope.id}\` was handled before`);
+  const records: JournalRecord[] = [];
+  for (const each of outcome.messages) records.push(await acceptedRecord(parts, passage, each));
+  const appended = await parts.journal.append(records);
+  const first = appended[0];
+  if (first?.duplicateOf !== undefined) return repeated(parts, message, records[0]?.digest, first.duplicateOf);
+  return {
+    kind: "accepted",
+    id: message.envelope.id,
+    correlationId: message.envelope.correlationId,
+    position: first?.position ?? 0,
+    duplicate: false,
+  };
+}
+
+async function acceptedRecord(parts: PipelineParts, passage: Passage, made: Message): Promise<JournalRecord> {
+  const { route } = passage.running;
+  const sealed = seal(route.contract.request, made);
+  // the order a route declares goes before the key that its contract marks
+  const ordered = route.branches.find((branch) => branch.order)?.order?.(sealed);
+  const message = ordered === undefined ? sealed : { envelope: { ...sealed.envelope, key: ordered }, value: sealed.value };
+  const envelope = await claimCheck(parts.store, message.envelope);
+  return {
+    ...factsOf(route, envelope),
+    step: "accepted",
+    outcome: "ok",
+    time: envelope.time,
+    grant: passage.grant.id,
+    index: indexOf(route, message, passage.grant),
+    digest: digestOf(message.envelope.body),
+    envelope,
+    topic: passage.running.staged ?? topicOf(route.contract.id),
+    ...(passage.inbound.id === undefined ? undefined : { dedupe: { key: `${envelope.source} ${envelope.id}`, window: DEDUPE_WINDOW } }),
+  };
+}
+
+async function drop(parts: PipelineParts, passage: Passage, message: Message, reason: string): Promise<Outcome> {
+  const { envelope } = message;
+  const [appended] = await parts.journal.append([
+    {
+      ...factsOf(passage.running.route, envelope),
+      step: "dropped",
+      outcome: "dropped",
+      time: envelope.time,
+      grant: passage.grant.id,
+      detail: reason,
+    },
+  ]);
+  return { kind: "accepted", id: envelope.id, correlationId: envelope.correlationId, position: appended?.position ?? 0, duplicate: false };
+}
+
+/** The sender came again: with the same content it gets the first answer, with another one it is refused. */
+async function repeated(parts: PipelineParts, message: Message, digest: string | undefined, position: number): Promise<Outcome> {
+  const [first] = await parts.journal.read(position, 1);
+  if (first && first.position === position && first.digest !== digest) {
+    throw new BusError(
+      "id-reused",
+      `message id \`${message.envelope.id}\` was used before with another content: send a changed message under a new id`,
+    );
+  }
+  return {
+    kind: "accepted",
+    id: message.envelope.id,
+    correlationId: first?.correlationId ?? message.envelope.correlationId,
+    position,
+    duplicate: true,
+  };
+}

@@ -1,0 +1,60 @@
+/** Speaks to the running bus: address and token come from its data folder, so that only who may read the folder may administer. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CommandFailed } from "./output.ts";
+
+export type Place = Readonly<{ http: string; registry: string; token: string }>;
+
+export function place(env: Readonly<Record<string, string | undefined>> = process.env): Place {
+  const dataDir = env["MBUS_DATA_DIR"] ?? ".mbus";
+  const run = read(join(dataDir, "run.json"));
+  const token = read(join(dataDir, "admin.token"))?.trim();
+  if (token === undefined)
+    throw new CommandFailed(
+      `no bus has run with the data folder \`${dataDir}\`: start one with \`mbus start\`, or name its folder in MBUS_DATA_DIR`,
+    );
+  const port = env["MBUS_HTTP_PORT"];
+  const known = run === undefined ? {} : (JSON.parse(run) as { http?: string; registry?: string });
+  const http = port !== undefined && port !== "" && port !== "0" ? `http://127.0.0.1:${port}` : (known.http ?? "http://127.0.0.1:8080");
+  return { http, registry: known.registry ?? "http://127.0.0.1:8081", token };
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** One call of the administration API; a problem becomes a CommandFailed with its detail. */
+export async function admin<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
+  const { http, token } = place();
+  const response = await fetchOr(`${http}/api/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? undefined : { "content-type": "application/json" }) },
+    ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new CommandFailed(detail(text, response.status));
+  return JSON.parse(text) as T;
+}
+
+export async function fetchOr(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (cause) {
+    throw new CommandFailed(
+      `no bus answers at ${new URL(url).origin}: is it running? (${cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)})`,
+    );
+  }
+}
+
+export function detail(text: string, status: number): string {
+  try {
+    const problem = JSON.parse(text) as { detail?: string; title?: string };
+    return `${problem.title ?? status}: ${problem.detail ?? text}`;
+  } catch {
+    return `${status}: ${text.slice(0, 500)}`;
+  }
+}

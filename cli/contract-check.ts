@@ -1,0 +1,43 @@
+/** `mbus contract check`: would the schemas on disk still fit those that a running bus has registered? */
+import { checkCompatibility } from "#bus/contract/compatibility.ts";
+import { readFiles } from "#compose/files.ts";
+import { root } from "#main.ts";
+import { place } from "./client.ts";
+import { CommandFailed, print, type Output } from "./output.ts";
+
+type Verdict = Readonly<{ type: string; compatible: boolean; rules: readonly string[] }>;
+
+export async function check(output: Output, only: readonly string[]): Promise<number> {
+  const registry = process.env["SCHEMA_REGISTRY_URL"] ?? place().registry;
+  const { documents, files } = await readFiles([root], process.env);
+  const verdicts: Verdict[] = [];
+  for (const contract of documents.contracts.values()) {
+    const types = [{ id: contract.id, schema: contract.schema }, ...(contract.reply ? [contract.reply] : [])];
+    for (const { id, schema } of types) {
+      if (only.length > 0 && !only.some((name) => schema.endsWith(name) || id === name)) continue;
+      const history = await versions(registry, id);
+      const rules = checkCompatibility(files.text(schema) ?? "", history, level(contract.compatibility));
+      verdicts.push({ type: id, compatible: rules.length === 0, rules });
+    }
+  }
+  const lines = verdicts.flatMap(({ type, compatible, rules }) => [
+    `${type}  ${compatible ? "compatible" : "NOT COMPATIBLE"}`,
+    ...rules.map((rule) => `  ${rule}`),
+  ]);
+  print(output, verdicts, lines.join("\n"));
+  return verdicts.every((verdict) => verdict.compatible) ? 0 : 1;
+}
+
+type Level = Parameters<typeof checkCompatibility>[2];
+const level = (compatibility: string): Level => compatibility.toUpperCase() as Level;
+
+/** Schemas of a subject, oldest first; none for one that is not registered. */
+async function versions(registry: string, subject: string): Promise<readonly string[]> {
+  const at = `${registry}/subjects/${encodeURIComponent(subject)}/versions`;
+  const listed = await fetch(at).catch((cause: unknown) => {
+    throw new CommandFailed(`no schema registry answers at ${registry} (${String(cause)})`);
+  });
+  if (listed.status === 404) return [];
+  const numbers = (await listed.json()) as readonly number[];
+  return Promise.all(numbers.map(async (number) => ((await (await fetch(`${at}/${number}`)).json()) as { schema: string }).schema));
+}

@@ -1,0 +1,88 @@
+/** `/livez`, `/readyz` and `/metrics` (Prometheus text format 0.0.4). */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Bus } from "#bus/bus.ts";
+import type { WebHandler, WebHost } from "#bus/wire.ts";
+
+export type HealthParts = Readonly<{ bus: () => Bus | undefined; ready: () => boolean; version: string }>;
+
+export function mountHealth(host: WebHost, parts: HealthParts): () => void {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const text = (status: number, body: string): Awaited<ReturnType<WebHandler>> => ({
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8" },
+    body,
+  });
+  const unmount = [
+    host.mount("admin", "/livez", () => Promise.resolve(text(200, "alive\n"))),
+    host.mount("admin", "/readyz", () => Promise.resolve(parts.ready() ? text(200, "ready\n") : text(503, "not ready\n"))),
+    host.mount("admin", "/metrics", async () => {
+      const lines = await metrics(parts, delay.percentile(99) / 1e9);
+      delay.reset();
+      return { status: 200, headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" }, body: lines };
+    }),
+  ];
+  return () => {
+    delay.disable();
+    for (const each of unmount) each();
+  };
+}
+
+type Sample = Readonly<{ labels: Readonly<Record<string, string>>; value: number }>;
+
+async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
+  const lines: string[] = [];
+  const add = (name: string, type: "gauge" | "counter", help: string, samples: readonly Sample[]): void => {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    for (const { labels, value } of samples) lines.push(`${name}${labelsOf(labels)} ${value}`);
+  };
+  add("mbus_build_info", "gauge", "Version of the bus.", [{ labels: { version: parts.version }, value: 1 }]);
+  add("mbus_event_loop_delay_p99_seconds", "gauge", "Event-loop delay, 99th percentile since the last scrape.", [
+    { labels: {}, value: loopDelay },
+  ]);
+  add("mbus_resident_memory_bytes", "gauge", "Resident memory.", [{ labels: {}, value: process.memoryUsage.rss() }]);
+  const bus = parts.bus();
+  if (!bus) return `${lines.join("\n")}\n`;
+  const branches = [...bus.view().routes.values()].flatMap((running) =>
+    running.branches.map((branch) => ({ route: running.route.id, branch })),
+  );
+  const states = await Promise.all(branches.map(async ({ route, branch }) => ({ route, state: await branch.state() })));
+  const of = (pick: (state: (typeof states)[number]["state"]) => number): Sample[] =>
+    states.map(({ route, state }) => ({ labels: { route, branch: state.name }, value: pick(state) }));
+  add(
+    "mbus_branch_lag_messages",
+    "gauge",
+    "Messages a branch has not finished.",
+    of((state) => state.lag),
+  );
+  add(
+    "mbus_branch_waiting_messages",
+    "gauge",
+    "Messages of a branch that wait for a retry.",
+    of((state) => state.waiting),
+  );
+  add(
+    "mbus_branch_blocked_keys",
+    "gauge",
+    "Keys whose head waits for a retry.",
+    of((state) => state.blockedKeys),
+  );
+  const endpoints = bus.endpoints.list();
+  add(
+    "mbus_endpoint_up_ratio",
+    "gauge",
+    "1 = breaker closed, 0 = open, 0.5 = half open.",
+    endpoints.map(({ endpoint, breaker }) => ({
+      labels: { endpoint },
+      value: breaker?.position === "open" ? 0 : breaker?.position === "half-open" ? 0.5 : 1,
+    })),
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+function labelsOf(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`,
+  );
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}

@@ -1,0 +1,88 @@
+/** Makes the outlets of a branch: one per address of the receiving system, first preferred. */
+import { isAbsolute, resolve } from "node:path";
+import { createFileOutlet } from "#adapters/file/outlet.ts";
+import { createHttpOutlet } from "#adapters/http/outlet.ts";
+import { createSoapOutlet } from "#adapters/soap/outlet.ts";
+import { BusError } from "#bus/errors.ts";
+import type { Outlet } from "#bus/ports.ts";
+import type { Branch, Route } from "#bus/route/runtime.ts";
+import type { SoapOutletSettings, SoapVersion, WebClient } from "#bus/wire.ts";
+
+/** Bytes of one answer that an outlet reads. */
+const MAX_BYTES = 10 * 1024 * 1024;
+
+export type OutletParts = Readonly<{ client: WebClient; dataDir: string; secret: (name: string) => string }>;
+
+export function createOutlets(parts: OutletParts, route: Route, branch: Branch): readonly Outlet[] {
+  const { kind, options } = branch.binding;
+  switch (kind) {
+    case "soap":
+      return branch.addresses.map((address) => soap(parts, route, branch, address));
+    case "http":
+      return branch.addresses.map((address) => http(parts, route, branch, address));
+    case "file":
+      return [
+        createFileOutlet({
+          directory: below(parts.dataDir, text(options, "directory") ?? "out"),
+          suffix: text(options, "suffix") ?? ".json",
+          codec: need(branch.binding.codec, route, branch, "codec"),
+        }),
+      ];
+    default:
+      throw new BusError("configuration", `no adapter \`${kind}\` can send (route \`${route.id}\`, branch \`${branch.name}\`)`);
+  }
+}
+
+function soap(parts: OutletParts, route: Route, branch: Branch, address: string): Outlet {
+  const { options } = branch.binding;
+  return createSoapOutlet({
+    client: parts.client,
+    address,
+    version: (text(options, "version") ?? "1.1") as SoapVersion,
+    service: need(branch.binding.service, route, branch, "WSDL"),
+    operation: need(branch.binding.operation, route, branch, "operation"),
+    callContext: (text(options, "callContext") ?? "soap") as SoapOutletSettings["callContext"],
+    headers: headers(parts, options),
+    maxBytes: MAX_BYTES,
+  });
+}
+
+function http(parts: OutletParts, route: Route, branch: Branch, address: string): Outlet {
+  const { options, codec, replyCodec } = branch.binding;
+  return createHttpOutlet({
+    client: parts.client,
+    pattern: route.contract.pattern,
+    address,
+    method: (text(options, "method") ?? "POST") as "POST" | "PUT",
+    codec: need(codec, route, branch, "codec"),
+    replyCodec,
+    headers: headers(parts, options),
+    maxBytes: MAX_BYTES,
+  });
+}
+
+function headers(parts: OutletParts, options: Readonly<Record<string, unknown>>): Record<string, string> {
+  const given = { ...(options["headers"] as Record<string, string> | undefined) };
+  const auth = text(options, "auth");
+  if (auth !== undefined) given["authorization"] = auth;
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [
+      name.toLowerCase(),
+      value.replace(/\$\{secret:([^}]+)\}/gu, (_all, secret: string) => parts.secret(secret)),
+    ]),
+  );
+}
+
+export function below(dataDir: string, path: string): string {
+  return isAbsolute(path) ? path : resolve(dataDir, path);
+}
+
+const text = (options: Readonly<Record<string, unknown>>, name: string): string | undefined => {
+  const value = options[name];
+  return typeof value === "string" ? value : undefined;
+};
+
+function need<T>(value: T | undefined, route: Route, branch: Branch, what: string): T {
+  if (value === undefined) throw new BusError("configuration", `branch \`${branch.name}\` of route \`${route.id}\` has no ${what}`);
+  return value;
+}

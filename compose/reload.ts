@@ -1,0 +1,141 @@
+/**
+ * Follows the administrator's files: reads, lints and compiles them as a whole, then applies what is sound, route by route. A faulty
+ * document leaves its route as it runs; the findings and the drift stay visible until the files are right.
+ */
+import { stat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Bus } from "#bus/bus.ts";
+import { asBusError } from "#bus/errors.ts";
+import { compileRoutes } from "#bus/route/compile.ts";
+import { formatFinding, type Finding } from "#bus/route/findings.ts";
+import type { Route, RouteSet } from "#bus/route/runtime.ts";
+import { readFiles } from "./files.ts";
+import type { Log } from "./log.ts";
+import type { Schemas } from "./schemas.ts";
+import { xmlToJson } from "./xml-to-json.ts";
+
+export type ReloaderParts = Readonly<{
+  bus: Bus;
+  schemas: Schemas;
+  log: Log;
+  root: string;
+  env: Readonly<Record<string, string | undefined>>;
+  variables: Readonly<Record<string, string>>;
+}>;
+
+export interface Reloader {
+  /** Reads and applies the files once. */
+  load(): Promise<void>;
+  /** Looks for changed files every second. */
+  watch(): void;
+  drift(): Readonly<{ drift: boolean; findings: readonly Finding[] }>;
+  close(): Promise<void>;
+}
+
+const LOOK_EVERY = 1000;
+
+export function createReloader(parts: ReloaderParts): Reloader {
+  let findings: readonly Finding[] = [];
+  let drift = false;
+  let seen = "";
+  let running: RouteSet | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> = Promise.resolve();
+
+  const load = async (): Promise<void> => {
+    seen = await stamp(parts.root);
+    const read = await readFiles([parts.root], parts.env, parts.variables);
+    const compiled = await compileRoutes(read.documents, {
+      files: read.files,
+      schemaIds: parts.schemas.idOf,
+      lookup: parts.schemas.lookup,
+      xmlToJson,
+    });
+    const kept = keepRunning(
+      running,
+      compiled.set,
+      read.documents.leftOut.map((each) => each.id).concat(faulty(read.documents.routes.keys(), compiled.set)),
+    );
+    const failed = await parts.bus.apply(kept);
+    running = kept;
+    findings = [...read.findings, ...compiled.findings, ...failed.map(({ route, error }) => findingOf(kept.routes.get(route), error))];
+    const errors = findings.filter((finding) => finding.severity === "error");
+    drift = errors.length > 0;
+    for (const finding of errors)
+      parts.log.error({ finding: formatFinding(finding) }, "a file of the administrator is wrong; what ran before goes on");
+    parts.log.info({ routes: kept.routes.size, errors: errors.length }, "files applied");
+  };
+
+  const look = async (): Promise<void> => {
+    if ((await stamp(parts.root)) === seen) return;
+    await load().catch((error: unknown) => parts.log.error({ err: error }, "reload failed; what ran before goes on"));
+  };
+
+  const next = (): void => {
+    timer = setTimeout(() => {
+      looking = look().finally(next);
+    }, LOOK_EVERY);
+    timer.unref();
+  };
+
+  return {
+    load,
+    watch: next,
+    drift: () => ({ drift, findings }),
+    async close() {
+      clearTimeout(timer);
+      await looking;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Routes whose document was sound but did not compile. */
+function faulty(documents: Iterable<string>, set: RouteSet): string[] {
+  return [...documents].filter((id) => !set.routes.has(id));
+}
+
+/** A route whose file is broken now stays as it runs; one whose document is gone goes. */
+function keepRunning(running: RouteSet | undefined, next: RouteSet, broken: readonly string[]): RouteSet {
+  if (!running) return next;
+  const routes = new Map<string, Route>(next.routes);
+  const contracts = new Map(next.contracts);
+  for (const id of broken) {
+    const old = running.routes.get(id);
+    if (!old || routes.has(id)) continue;
+    routes.set(id, old);
+    if (!contracts.has(old.contract.id)) contracts.set(old.contract.id, old.contract);
+  }
+  return { ...next, routes, contracts };
+}
+
+function findingOf(route: Route | undefined, error: unknown): Finding {
+  const [file = "", line = "1"] = (route?.place ?? "").split(":");
+  return {
+    file,
+    line: Number(line),
+    column: 1,
+    severity: "error",
+    rule: "start",
+    text: `route \`${route?.id ?? ""}\` could not start: ${asBusError(error).message}`,
+  };
+}
+
+/** Paths, sizes and times of change of all files: what differs when anything was edited. */
+async function stamp(root: string): Promise<string> {
+  const lines: string[] = [];
+  const walk = async (folder: string): Promise<void> => {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) await walk(path);
+      else
+        await stat(path).then(
+          ({ size, mtimeMs }) => lines.push(`${path} ${size} ${mtimeMs}`),
+          () => undefined,
+        );
+    }
+  };
+  for (const folder of ["routes", "contracts", "config"]) await walk(join(root, folder));
+  return lines.toSorted().join("\n");
+}

@@ -1,0 +1,154 @@
+/** Starts a bus on its data folder and its files, and stops it again. Every part meets here. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { openEmbedded } from "#adapters/embedded/engine.ts";
+import { openKeys } from "#adapters/keys/ca.ts";
+import { createEmbeddedRegistry } from "#adapters/schema-registry/registry.ts";
+import { startRegistryServer } from "#adapters/schema-registry/face.ts";
+import { createWebClient } from "#adapters/web/client.ts";
+import { createWebHost } from "#adapters/web/host.ts";
+import { createAdmin } from "#bus/admin-bus.ts";
+import { createBus } from "#bus/bus.ts";
+import type { Settings } from "#config/settings.ts";
+import { adminApi } from "#console/api.ts";
+import { checkCompatibility } from "#bus/contract/compatibility.ts";
+import { pathOf } from "./addresses.ts";
+import { systemClock } from "./clock.ts";
+import { mountCommands } from "./commands.ts";
+import { mountHealth } from "./health.ts";
+import { createInlet } from "./inlets.ts";
+import type { Log } from "./log.ts";
+import { createOutlets } from "./outlets.ts";
+import { createReloader } from "./reload.ts";
+import { startWorld, type SampleProgram } from "./samples.ts";
+import { openSchemas } from "./schemas.ts";
+import { secrets } from "./secrets.ts";
+import { adminToken } from "./token.ts";
+import { version } from "./version.ts";
+
+export type StartOptions = Readonly<{
+  settings: Settings;
+  log: Log;
+  /** Folder that holds routes, contracts and config. */
+  root: string;
+  /** Programs of the sample world to start beside; undefined = none, and no face to systems on plain HTTP. */
+  samples: readonly SampleProgram[] | undefined;
+  /** Route variables that override files and environment. */
+  variables?: Readonly<Record<string, string>>;
+}>;
+
+export type Started = Readonly<{
+  http: string;
+  https: string | undefined;
+  registry: string;
+  dataDir: string;
+  pid: number;
+  /** Addresses of the sample systems that were started. */
+  world: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}>;
+
+export async function startBus(options: StartOptions): Promise<Started> {
+  const { settings, log } = options;
+  const dataDir = resolve(settings.dataDir);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const closers: (() => Promise<unknown> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).toReversed()) await closer();
+  };
+  try {
+    return await start(options, dataDir, closers, close);
+  } catch (error) {
+    await close().catch((failed: unknown) => log.error({ err: failed }, "closing after a failed start"));
+    throw error;
+  }
+}
+
+async function start(
+  options: StartOptions,
+  dataDir: string,
+  closers: (() => Promise<unknown> | void)[],
+  close: () => Promise<void>,
+): Promise<Started> {
+  const { settings, log, samples } = options;
+  const startedAt = Date.now();
+  const onError = (error: unknown, where: string): void => log.error({ err: error, where }, "beside the flow");
+  const keys = await openKeys(dataDir);
+  const host = await createWebHost({
+    http: { host: settings.host, port: settings.httpPort },
+    https: { host: settings.host, port: settings.tlsPort, cert: keys.server.cert, key: keys.server.key, ca: keys.ca },
+    samples: samples !== undefined,
+    identify: ({ certificate, header }) => (certificate ? keys.identify(certificate) : header),
+    maxBytes: 10 * 1024 * 1024,
+    onError,
+  });
+  closers.push(() => host.close());
+  const [world, engine] = await Promise.all([
+    samples ? startWorld(samples, host.address.http, dataDir) : undefined,
+    openEmbedded({ dataDir, clock: systemClock }),
+  ]);
+  if (world) closers.push(() => world.close());
+  closers.push(() => engine.close());
+  const registry = await createEmbeddedRegistry(engine.store, checkCompatibility);
+  const registryServer = await startRegistryServer(registry, { host: settings.host, port: settings.registryPort });
+  closers.push(() => registryServer.close());
+  const client = createWebClient();
+  closers.push(() => client.close());
+  const bus = await createBus({
+    clock: systemClock,
+    journal: engine.journal,
+    transport: engine.transport,
+    store: engine.store,
+    outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env) }, route, branch),
+    inlet: (route, source) => createInlet({ host, dataDir, clock: systemClock, onError }, route, source),
+    onError,
+  });
+  closers.push(() => bus.close());
+  const reloader = createReloader({
+    bus,
+    schemas: await openSchemas(registry),
+    log,
+    root: options.root,
+    env: process.env,
+    variables: { ...world?.variables, ...options.variables },
+  });
+  await reloader.load();
+  reloader.watch();
+  closers.push(() => reloader.close());
+  await bus.resume();
+  const admin = createAdmin({
+    bus,
+    journal: engine.journal,
+    clock: systemClock,
+    version,
+    pid: process.pid,
+    startedAt,
+    memory: () => ({ rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed }),
+    drift: () => reloader.drift(),
+    faces: (route) => faces(route.sources.map((source) => ({ kind: source.binding.kind, path: pathOf(route, source) }))),
+  });
+  host.mount("admin", "/api/v1", adminApi(admin, adminToken(dataDir)));
+  mountCommands(host, bus);
+  closers.push(mountHealth(host, { bus: () => bus, ready: () => true, version }));
+  const started = {
+    http: host.address.http,
+    https: host.address.https,
+    registry: `http://${settings.host}:${registryServer.port}`,
+    dataDir,
+    pid: process.pid,
+    world: world?.addresses ?? {},
+    close,
+  };
+  const run = join(dataDir, "run.json");
+  writeFileSync(run, `${JSON.stringify({ http: started.http, https: started.https, registry: started.registry, pid: started.pid })}\n`, {
+    mode: 0o600,
+  });
+  closers.push(() => rmSync(run, { force: true }));
+  return started;
+}
+
+type FacePath = Readonly<{ kind: string; path: string | undefined }>;
+
+function faces(paths: readonly FacePath[]): { wsdl: string | undefined; rest: string | undefined } {
+  return { wsdl: paths.find((each) => each.kind === "soap")?.path, rest: paths.find((each) => each.kind === "http")?.path };
+}

@@ -1,0 +1,97 @@
+/**
+ * The administrators' HTTP face, /api/v1: JSON objects, lists as `{items, nextCursor}`, errors as application/problem+json
+ * (RFC 9457). Everything needs the administration token of the data folder; what changes something needs an operator and a reason.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { asBusError, BusError, CLASSES } from "#bus/errors.ts";
+import type { Admin } from "#bus/admin.ts";
+import type { WebHandler, WebRequest, WebResponse } from "#bus/wire.ts";
+import { endpoints } from "./endpoints.ts";
+import { openapi } from "./openapi.ts";
+
+const PREFIX = "/api/v1";
+
+export function adminApi(admin: Admin, token: string): WebHandler {
+  const expected = Buffer.from(`Bearer ${token}`);
+  return async (request) => {
+    try {
+      if (request.path === `${PREFIX}/openapi.json`) return json(200, openapi(endpoints));
+      allow(request, expected);
+      return await answer(admin, request);
+    } catch (thrown) {
+      return problem(request, asBusError(thrown));
+    }
+  };
+}
+
+function allow(request: WebRequest, expected: Buffer): void {
+  const given = Buffer.from(request.headers["authorization"] ?? "");
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+    throw new BusError("admin-denied", "the administration API needs `Authorization: Bearer` with the token in <data folder>/admin.token");
+  }
+}
+
+async function answer(admin: Admin, request: WebRequest): Promise<WebResponse> {
+  const path = request.path.slice(PREFIX.length).split("/").filter(Boolean).map(decodeURIComponent);
+  let nearby = false;
+  for (const endpoint of endpoints) {
+    const values = match(endpoint.path, path);
+    if (!values) continue;
+    nearby = true;
+    if (endpoint.method !== request.method) continue;
+    return json(200, await endpoint.run(admin, { values, query: request.query, body: body(request) }));
+  }
+  const text = nearby
+    ? `${request.method} is not served at ${request.path}`
+    : `nothing is served at ${request.path}; ${PREFIX}/openapi.json lists what is`;
+  throw new BusError("not-found", text);
+}
+
+function match(pattern: string, path: readonly string[]): Record<string, string> | undefined {
+  const parts = pattern.split("/").filter(Boolean);
+  if (parts.length !== path.length) return undefined;
+  const values: Record<string, string> = {};
+  for (const [index, part] of parts.entries()) {
+    const given = path[index] ?? "";
+    if (part.startsWith("{")) values[part.slice(1, -1)] = given;
+    else if (part !== given) return undefined;
+  }
+  return values;
+}
+
+function body(request: WebRequest): Readonly<Record<string, unknown>> {
+  if (request.body.length === 0) return {};
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(request.body));
+  } catch (cause) {
+    throw new BusError("json-malformed", "the body is not JSON in UTF-8", { cause });
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    throw new BusError("json-violation", "the body is not a JSON object");
+  return parsed as Record<string, unknown>;
+}
+
+const json = (status: number, value: unknown): WebResponse => ({
+  status,
+  headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
+  body: JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === "bigint" ? each.toString() : each instanceof Uint8Array ? Buffer.from(each).toString("base64") : each,
+  ),
+});
+
+function problem(request: WebRequest, error: BusError): WebResponse {
+  const status = error.code === "not-found" ? 404 : error.code === "admin-denied" ? 401 : CLASSES[error.class].http;
+  const errors = Object.fromEntries(error.places.map((place) => [place.path ?? "", [place.text]]));
+  return {
+    ...json(status, {
+      type: `urn:mconnect-bus:error:${error.code}`,
+      title: error.code,
+      status,
+      detail: error.message,
+      instance: request.path,
+      errors,
+    }),
+    headers: { "content-type": "application/problem+json; charset=utf-8" },
+  };
+}
