@@ -21,7 +21,9 @@ export type Keys = Readonly<{
   identify(certificate: X509Certificate): string | undefined;
 }>;
 
-const SERVER_NAMES = ["localhost", "*.localhost", "127.0.0.1", "::1"];
+/** Clients refuse `*.localhost`, a wildcard under a single label, so each service's name stands there too. */
+const SERVICES = ["mconnect", "mconnect-events", "mpass", "msign", "mpower", "mnotify", "mdelivery", "mlog", "mdocs"];
+const SERVER_NAMES = ["localhost", "*.localhost", ...SERVICES.map((service) => `${service}.localhost`), "127.0.0.1", "::1"];
 /** `<institution>/<system>`. */
 const SYSTEM_ID = /^[a-z0-9][a-z0-9._-]{0,62}\/[a-z0-9][a-z0-9._-]{0,62}$/;
 
