@@ -252,9 +252,11 @@ export function openGroup(settings: GroupSettings): Group {
     },
     pump,
     async state(inFlight) {
-      const beyond = await channel.ask<number>({ op: "lag", topic, after: cursor.scan });
-      const lag = beyond + cursor.pending.size + cursor.retries.size;
-      return { floor: floorOf(cursor), lag, inFlight, waiting: cursor.retries.size, blockedKeys: lanes.blocked };
+      // All of one moment: a page may arrive while the worker counts what lies beyond it.
+      const waiting = cursor.retries.size;
+      const taken = cursor.pending.size + waiting;
+      const now = { floor: floorOf(cursor), inFlight, waiting, blockedKeys: lanes.blocked };
+      return { ...now, lag: taken + (await channel.ask<number>({ op: "lag", topic, after: cursor.scan })) };
     },
     async close() {
       await restored;
