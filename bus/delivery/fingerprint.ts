@@ -13,7 +13,7 @@ export function normalised(text: string): string {
     .slice(0, 600)
     .replaceAll(/`[^`]*`|"[^"]*"|'[^']*'|„[^”]*”|«[^»]*»/gu, "…")
     .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/giu, "…")
-    .replaceAll(/\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/giu, "…")
+    .replaceAll(/\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{8,}\b/giu, "…")
     .replaceAll(/\d+/gu, "#")
     .replaceAll(/\s+/gu, " ")
     .trim()
