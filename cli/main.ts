@@ -84,8 +84,8 @@ function register(program: Command, verb: Register): void {
     program,
     "start",
     "run a bus",
-    [["--samples", "with the sample world"]],
-    async (output, _positional, options: { samples?: boolean }) => (await import("./start.ts")).start(output, options.samples === true),
+    [["--samples [part]", "with the sample world; `faces`: only the systems' face on plain HTTP, without its programs"]],
+    async (output, _positional, options: { samples?: string | true }) => (await import("./start.ts")).start(output, options.samples),
   );
   verb(program, "lint [paths...]", "check the administrator's files", [], async (output, paths) =>
     (await import("./lint.ts")).lint(output, paths),

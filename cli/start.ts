@@ -3,13 +3,17 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
 import { startFromEnvironment } from "#main.ts";
-import { table, type Output } from "./output.ts";
+import { CommandFailed, table, type Output } from "./output.ts";
 
 type Carried = Readonly<{ what: string; who: string; ok: boolean; ms: number; detail: string }>;
 
-export async function start(output: Output, samples: boolean): Promise<number> {
+/** `samples`: true = the sample world, `faces` = only the systems' face on plain HTTP, undefined = neither. */
+export async function start(output: Output, samples: string | true | undefined): Promise<number> {
+  if (samples !== undefined && samples !== true && samples !== "world" && samples !== "faces")
+    throw new CommandFailed(`--samples ${samples}: write --samples, or --samples faces`, 2);
+  const world = samples === true || samples === "world";
   const began = performance.now();
-  const bus = await startFromEnvironment(samples);
+  const bus = await startFromEnvironment(world ? "world" : samples === "faces" ? "faces" : "none");
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const stopped = stopSignal();
   if (output.json) {
@@ -19,7 +23,7 @@ export async function start(output: Output, samples: boolean): Promise<number> {
   } else {
     output.out(`MConnect Bus is ready after ${seconds} s (data in ${bus.dataDir})\n`);
   }
-  if (samples) {
+  if (world) {
     const carried = await tour(bus.world);
     if (!output.json) output.out(welcome(bus, carried));
   }

@@ -1,0 +1,166 @@
+/**
+ * Event routing: an event comes in as SOAP XML, is decoded, authorised, accepted durably, and goes to three branches, each with its own
+ * condition or map, cursor and durable outcome row. The receivers cost nothing; everything else is the bus as it runs. The limit is
+ * the bare journal writing the same four records of each event.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openEmbedded } from "#adapters/embedded/engine.ts";
+import { createBus, type Bus } from "#bus/bus.ts";
+import type { Inbound } from "#bus/ports.ts";
+import { compileRoutes } from "#bus/route/compile.ts";
+import type { Branch, Route, RouteSet, Source } from "#bus/route/runtime.ts";
+import { systemClock } from "#compose/clock.ts";
+import { readFiles } from "#compose/files.ts";
+import { pino } from "pino";
+import type { Figure } from "./figure.ts";
+import { personChanged } from "./parts/backlog.ts";
+
+const PUBLISHERS = 256;
+const MEASURE_MS = 5000;
+
+export async function eventFigures(): Promise<readonly Figure[]> {
+  const folder = mkdtempSync(join(tmpdir(), "mbus-bench-event-"));
+  const log = pino({ level: "silent" });
+  const engine = await openEmbedded({ dataDir: folder, clock: systemClock });
+  const { set, source } = await personChangedRoute();
+  let delivered = 0;
+  const bus = await createBus({
+    clock: systemClock,
+    ...engine,
+    inlet: () => undefined,
+    outlets: (_route: Route, branch: Branch) => [
+      { endpoint: `sink:${branch.name}`, send: () => ((delivered += 1), Promise.resolve(undefined)), close: () => Promise.resolve() },
+    ],
+    onError: (error, where) => log.error({ err: error, where }),
+  });
+  try {
+    await bus.apply(set);
+    await run(bus, source, 1000, 0);
+    await settled(() => delivered);
+    delivered = 0;
+    const started = performance.now();
+    const accepted = await run(bus, source, MEASURE_MS, 1_000_000);
+    const acceptedAfter = (performance.now() - started) / 1000;
+    await settled(() => delivered, accepted * 3);
+    const seconds = (performance.now() - started) / 1000;
+    const value = accepted / seconds;
+    const limit = await bareJournal(folder);
+    return [
+      {
+        name: "event.route3",
+        value,
+        unit: "events/s",
+        limit,
+        ratio: value / limit,
+        peers: {},
+        detail: { "accepted/s": accepted / acceptedAfter, "deliveries/s": delivered / seconds, branches: 3 },
+      },
+    ];
+  } finally {
+    await bus.close();
+    await engine.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The sample route with its three subscribers, without their limits of rate. */
+async function personChangedRoute(): Promise<{ set: RouteSet; source: Source }> {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const read = await readFiles([root], {}, { "vehicles.drop": "drop" });
+  let id = 0;
+  const { set } = await compileRoutes(read.documents, { files: read.files, schemaIds: () => Promise.resolve(++id) });
+  const route = set.routes.get("person-changed");
+  const source = route?.sources[0];
+  if (!route || !source) throw new Error("the route person-changed did not compile");
+  const branches = route.branches.map((branch) => ({
+    ...branch,
+    deliver: { ...branch.deliver, limits: { concurrency: 256, queue: 10_000, ratePerSecond: undefined } },
+  }));
+  return { set: { ...set, routes: new Map([[route.id, { ...route, branches }]]) }, source };
+}
+
+/** Publishes from many callers at once for so long; gives how many were accepted. */
+async function run(bus: Bus, source: Source, ms: number, first: number): Promise<number> {
+  const { service } = source.binding;
+  if (!service) throw new Error("the source has no SOAP service");
+  const end = performance.now() + ms;
+  const encoder = new TextEncoder();
+  let next = first;
+  let accepted = 0;
+  const publisher = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const n = next++;
+      const bytes = encoder.encode(personChanged(n));
+      const inbound: Inbound = {
+        route: "person-changed",
+        from: source.name,
+        system: "rsp/population",
+        id: `event-${n}`,
+        call: {},
+        headers: {},
+        bytes,
+        mediaType: "text/xml",
+        read: () => service.readRequest(bytes).value,
+      };
+      await bus.accept(inbound);
+      accepted += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: PUBLISHERS }, publisher));
+  return accepted;
+}
+
+/** Waits until `count` stands at `goal`, or stands still. */
+async function settled(count: () => number, goal = Number.POSITIVE_INFINITY): Promise<void> {
+  let before = -1;
+  let still = 0;
+  while (count() < goal && still < 10) {
+    still = count() === before ? still + 1 : 0;
+    before = count();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Events per second that the journal alone could hold: one record of an envelope and three of outcomes each. */
+async function bareJournal(folder: string): Promise<number> {
+  const engine = await openEmbedded({ dataDir: join(folder, "bare"), clock: systemClock });
+  const body = new Uint8Array(180);
+  let written = 0;
+  let n = 0;
+  const end = performance.now() + 2000;
+  const started = performance.now();
+  const writer = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const id = `bare-${n++}`;
+      const facts = {
+        id,
+        correlationId: id,
+        route: "person-changed",
+        contract: "person.changed.v1",
+        system: "rsp/population",
+        time: Date.now(),
+      } as const;
+      const envelope = {
+        id,
+        source: "rsp/population",
+        type: "mbus.bare",
+        time: facts.time,
+        correlationId: id,
+        contract: "person.changed.v1",
+        call: {},
+        headers: {},
+        body,
+      };
+      await engine.journal.append([{ ...facts, step: "accepted", outcome: "ok", envelope }]);
+      await Promise.all(["a", "b", "c"].map((branch) => engine.journal.append([{ ...facts, step: "delivered", outcome: "ok", branch }])));
+      written += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: PUBLISHERS }, writer));
+  const seconds = (performance.now() - started) / 1000;
+  await engine.close();
+  return written / seconds;
+}
