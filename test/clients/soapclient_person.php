@@ -2,7 +2,7 @@
 /**
  * Asks a person registry for one person with PHP's SoapClient, a SOAP stack that knows nothing of the bus.
  *
- *     php soapclient_person.php WSDL VERSION IDNP [SYSTEM [USER ENTITY BASIS REASON]]
+ *     php soapclient_person.php WSDL VERSION IDNP [--system S] [--user IDNP] [--entity IDNO] [--basis T] [--reason T] [--message-id ID]
  *
  * VERSION is 1.1 or 1.2. Prints one line of JSON: {"person": {...}} or {"fault": {"code", "message"}}; exit 0 for both, 1 when there
  * was no SOAP answer at all.
@@ -11,18 +11,23 @@ const MCONNECT = 'https://mconnect.gov.md';
 /** Fault codes that SoapClient makes itself when there was no SOAP answer. */
 const NO_ANSWER = ['HTTP', 'WSDL'];
 
-[$wsdl, $version, $idnp] = [$argv[1] ?? '', $argv[2] ?? '', $argv[3] ?? ''];
+$options = ['system' => 'cnas/pensions', 'user' => '2004100010095', 'entity' => '1004600030235', 'basis' => 'art. 33', 'reason' => 'pension payment', 'message-id' => ''];
+$positional = [];
+for ($at = 1; $at < $argc; $at++) {
+    $name = substr($argv[$at], 2);
+    if (strncmp($argv[$at], '--', 2) === 0 && array_key_exists($name, $options)) {
+        $options[$name] = $argv[++$at] ?? '';
+    } else {
+        $positional[] = $argv[$at];
+    }
+}
+[$wsdl, $version, $idnp] = array_pad($positional, 3, '');
 if ($wsdl === '' || !in_array($version, ['1.1', '1.2'], true) || $idnp === '') {
-    fwrite(STDERR, "usage: soapclient_person.php WSDL 1.1|1.2 IDNP [SYSTEM [USER ENTITY BASIS REASON]]\n");
+    fwrite(STDERR, "usage: soapclient_person.php WSDL 1.1|1.2 IDNP [--system S] [--user IDNP] [--entity IDNO] [--basis T] [--reason T] [--message-id ID]\n");
     exit(2);
 }
-$system = $argv[4] ?? 'cnas/pensions';
-$context = [
-    'CallingUser' => $argv[5] ?? '2004100010095',
-    'CallingEntity' => $argv[6] ?? '1004600030235',
-    'CallBasis' => $argv[7] ?? 'art. 33',
-    'CallReason' => $argv[8] ?? 'pension payment',
-];
+$system = $options['system'];
+$context = ['CallingUser' => $options['user'], 'CallingEntity' => $options['entity'], 'CallBasis' => $options['basis'], 'CallReason' => $options['reason']];
 
 /** Address of the port that speaks this SOAP version: SoapClient itself always takes the first port. */
 function portAddress(string $text, string $version): string
@@ -42,7 +47,8 @@ function answer(array $value): void
     echo json_encode($value, JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES), "\n";
 }
 
-$http = stream_context_create(['http' => ['header' => "X-System: $system\r\n", 'timeout' => 15, 'ignore_errors' => true]]);
+$sent = "X-System: $system\r\n" . ($options['message-id'] === '' ? '' : "X-Message-Id: {$options['message-id']}\r\n");
+$http = stream_context_create(['http' => ['header' => $sent, 'timeout' => 15, 'ignore_errors' => true]]);
 try {
     $text = @file_get_contents($wsdl, false, $http);
     if ($text === false) {

@@ -87,7 +87,15 @@ async function send(run: () => Promise<{ status: number; body: string }>, wanted
 }
 
 async function apply(bus: BusProcess, n: number): Promise<{ status: number; body: string }> {
-  const application = { applicationId: `A-${n}`, idnp: idnp(n), kind: "coldSeasonAid", amount: "1500.00", from: "2026-12-01", iban: null };
+  const application = {
+    applicationId: `A-${n}`,
+    idnp: idnp(n),
+    kind: "coldSeasonAid",
+    amount: "1500.00",
+    from: "2026-12-01",
+    iban: null,
+    townHall: "Orhei",
+  };
   const response = await fetch(`${bus.http}/mconnect/rest/benefit.register.v1`, {
     method: "POST",
     headers: {

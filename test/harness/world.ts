@@ -16,7 +16,7 @@ let filed = 0;
 
 function pensionsReply({ body }: Received): { type: string; body: string } {
   const answer = body.includes("RegisterBenefit")
-    ? `<p:RegisterBenefitResponse xmlns:p="${NS}"><p:NrDosar>D-${++filed}</p:NrDosar><p:Stare>inregistrat</p:Stare><p:Suma>1500.00</p:Suma><p:Data>23.11.2026</p:Data></p:RegisterBenefitResponse>`
+    ? `<p:RegisterBenefitResponse xmlns:p="${NS}"><p:NrDosar>D-${++filed}</p:NrDosar><p:Stare>INREGISTRAT</p:Stare><p:Suma>1500.00</p:Suma><p:Data>23.11.2026</p:Data></p:RegisterBenefitResponse>`
     : `<p:NotifyPersonChangeResponse xmlns:p="${NS}"><p:NrInregistrare>${++filed}</p:NrInregistrare><p:Repetat>false</p:Repetat></p:NotifyPersonChangeResponse>`;
   return {
     type: "text/xml; charset=utf-8",
