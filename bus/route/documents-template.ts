@@ -24,6 +24,7 @@ export function expandTemplate(
     report(finding);
   };
   const values = readValues(instance, parameters, fail);
+  if (!sound) return undefined;
   const made = substitute(body, values, fail);
   if (!sound || made.kind !== "map") return undefined;
   const own = [...instance.entries].filter(([key]) => OWN.includes(key));

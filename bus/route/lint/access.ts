@@ -10,7 +10,7 @@ export const grants: Rule = {
   name: "grant-missing",
   check(set, say) {
     for (const route of set.routes.values()) {
-      if (!set.contracts.has(route.contract)) continue;
+      if (set.contracts.get(route.contract)?.pattern !== route.pattern) continue;
       for (const from of route.from) if (from.system !== undefined) sender(set, say, route, from.system, pathOf(from.path, "system"));
       if (route.pattern !== "event") continue;
       for (const { system, path } of route.branches) {

@@ -4,7 +4,7 @@ import { expandTemplate } from "../documents-template.ts";
 import type { Document, Spot } from "../documents.ts";
 import type { Files, Finding } from "../findings.ts";
 import { KINDS, type KindName, type Schemas } from "../schema/kinds.ts";
-import { hint } from "../schema/near.ts";
+import { hint, near } from "../schema/near.ts";
 import { nodeAt, readTrees, textAt, type MapNode, type Tree } from "../schema/tree.ts";
 import { walk, type WalkContext } from "../schema/walk.ts";
 
@@ -25,7 +25,30 @@ type Raw = Readonly<Record<string, unknown>>;
 const isDocumentFile = (path: string): boolean => /\.ya?ml$/.test(path) && !/\.map\.ya?ml$/.test(path);
 
 export function readDrafts(files: Files, report: Report): readonly Draft[] {
-  return files.paths.filter(isDocumentFile).flatMap((path) => readTrees(path, files.text(path) ?? "").map((tree) => draftOf(tree, report)));
+  return files.paths.filter(isDocumentFile).flatMap((path) => {
+    const text = files.text(path) ?? "";
+    const trees = readTrees(path, text);
+    const drafts = trees.map((tree) => draftOf(tree, report));
+    return trees.some((tree) => tree.findings.length > 0) ? [...drafts, ...swallowed(path, text, drafts)] : drafts;
+  });
+}
+
+/** A quote or bracket that never ends swallows documents after it; their names are known all the same, from the bare lines. */
+function swallowed(file: string, text: string, drafts: readonly Draft[]): readonly Draft[] {
+  const heads = [...text.matchAll(/^bus: *([a-z]+)\/v1[^\n]*\n(?:(?!---)[^\n]*\n)*?id: *(\S+)/gm)];
+  return heads.flatMap((match): Draft[] => {
+    const [, name = "", id = ""] = match;
+    const kind = KINDS.find((one) => one === name);
+    if (kind === undefined || drafts.some((draft) => draft.kind === kind && draft.id === id)) return [];
+    const line = text.slice(0, match.index).split("\n").length;
+    return [{ kind, id, at: { file, line, column: 1 }, root: undefined, document: undefined, broken: true }];
+  });
+}
+
+/** The id, also when its key is misspelt: other documents may name it. */
+function idOf(root: MapNode | undefined): string {
+  const key = root?.entries.has("id") ? "id" : [...(root?.entries.keys() ?? [])].find((name) => near(name, ["id"]) !== undefined);
+  return key === undefined ? "" : (textAt(root, key) ?? "");
 }
 
 function draftOf(tree: Tree, report: Report): Draft {
@@ -33,7 +56,7 @@ function draftOf(tree: Tree, report: Report): Draft {
   const root = tree.root?.kind === "map" ? tree.root : undefined;
   const written = textAt(root, "bus")?.replace(/\/v1$/, "");
   const kind = KINDS.find((name) => name === written) ?? "unknown";
-  const draft: Draft = { kind, id: textAt(root, "id") ?? "", at: tree.spot, root, document: undefined, broken: true };
+  const draft: Draft = { kind, id: idOf(root), at: tree.spot, root, document: undefined, broken: true };
   if (tree.findings.length > 0) return { ...draft, root: undefined };
   const fault = headFault(root, tree.spot);
   if (fault) report(fault);

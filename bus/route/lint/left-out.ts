@@ -16,7 +16,7 @@ export function leftOut(drafts: readonly Draft[], set: LintSet): readonly LeftOu
   for (const draft of drafts) {
     const { document } = draft;
     if (draft.broken || document?.kind !== "route") continue;
-    const missing = leansOn(document).find(([kind, id]) => broken.has(`${kind} ${id}`));
+    const missing = leansOn(document).find(([kind, id]) => broken.has(`${kind} ${id}`) || broken.has(`unknown ${id}`));
     const absent = set.hidden ? leansOn(document).find(([kind, id]) => !names[kind].has(id)) : undefined;
     const cause = missing ?? absent;
     if (!cause) continue;

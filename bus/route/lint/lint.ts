@@ -100,7 +100,7 @@ function documentsOf(drafts: readonly Draft[]): Documents {
 
 function lintSet(files: Files, drafts: readonly Draft[], now: number): LintSet {
   const documents = documentsOf(drafts);
-  const names = (kind: KindName) => new Set(drafts.flatMap((draft) => (draft.kind === kind ? [draft.id] : [])));
+  const names = (kind: KindName) => new Set(drafts.flatMap((draft) => (draft.kind === kind || draft.kind === "unknown" ? [draft.id] : [])));
   const schemas = new Map(
     [...documents.contracts.values()].flatMap(({ id, schema, reply }) => [
       [id, schema] as const,
@@ -116,7 +116,7 @@ function lintSet(files: Files, drafts: readonly Draft[], now: number): LintSet {
     const root = drafts.find((draft) => draft.document === document)?.root;
     return root ? nodeAt(root, path) : { kind: "list", items: [], spot: document.source };
   };
-  const hidden = drafts.some((draft) => draft.broken && (draft.kind === "unknown" || draft.id === ""));
+  const hidden = drafts.some((draft) => draft.broken && draft.id === "" && draft.kind !== "test");
   return { ...documents, files, now, names, hidden, fields, node };
 }
 

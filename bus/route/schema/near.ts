@@ -1,11 +1,11 @@
 /** The name a person most likely meant. */
 import { distance } from "fastest-levenshtein";
 
-/** The nearest of the names within a third of the length (at least 2 changes); undefined when none is near. */
+/** The nearest of the names within a third of the length (2 changes at least, 1 for three letters or fewer); undefined when none is near. */
 export function near(word: string, names: Iterable<string>): string | undefined {
   const asked = word.slice(0, 200).toLowerCase();
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(asked.length / 3)) + 1;
+  let least = (asked.length <= 3 ? 1 : Math.max(2, Math.floor(asked.length / 3))) + 1;
   for (const name of names) {
     const changes = distance(asked, name.toLowerCase());
     if (changes < least && changes < Math.max(asked.length, name.length)) [best, least] = [name, changes];

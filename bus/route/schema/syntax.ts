@@ -31,11 +31,17 @@ export function plainWords(error: YAMLError, text: string): string {
   if (/^[ ]*\t/.test(lineAt(text, error.pos[0]))) return WORDS["TAB_AS_INDENT"] ?? error.message;
   const words = WORDS[error.code] ?? error.message.split("\n")[0] ?? error.code;
   if (error.code === "DUPLICATE_KEY") return `\`${keyAt(text, error.pos[0])}\`: ${words}`;
+  if (error.code === "BAD_INDENT" && /flow/i.test(error.message)) return OPEN_BRACKET;
   if (error.code === "MISSING_CHAR") return missing(error.message);
   return words;
 }
 
+const OPEN_BRACKET = "brackets that open above are not closed; add `}` or `]` at the end of the line before";
+
 function missing(message: string): string {
+  if (message.includes("without - indicator")) {
+    return "this line is indented less than the `- ` item it belongs to; line up all keys of one item";
+  }
   if (/closing "quote/i.test(message) || message.includes('"quote')) return 'the text in double quotes never ends; add the closing "';
   if (message.includes("'quote")) return "the text in single quotes never ends; add the closing '";
   const char = /(?:expected|with(?: a)?|end with an?|ends? with) (?:an? )?(\}|\]|,|:|space|newline)/i.exec(message)?.[1];

@@ -46,7 +46,9 @@ function treeOf(context: Context): readonly Tree[] {
   const { document } = context;
   const spot = spotAt(context, document.contents?.range[0] ?? document.range[0]);
   const fault = firstOf([...document.errors, ...document.warnings]);
-  const findings = fault ? [finding(spotAt(context, fault.pos[0]), "yaml-syntax", plainWords(fault, context.text))] : [];
+  const findings = fault
+    ? [finding(spotAt(context, placeOf(fault, document.contents)), "yaml-syntax", plainWords(fault, context.text))]
+    : [];
   if (document.contents === null || document.contents === undefined)
     return findings.length > 0 ? [{ root: undefined, spot, findings }] : [];
   try {
@@ -57,6 +59,18 @@ function treeOf(context: Context): readonly Tree[] {
     if (!(error instanceof Limit)) throw error;
     return [findings.length > 0 ? { root: undefined, spot, findings } : faulty(spot, "yaml-too-deep", error.message)];
   }
+}
+
+/** A quote that never ends swallows the rest and is missed only there; the fault is where it opens: at the last value. */
+function placeOf(fault: YAMLError, contents: ParsedNode | null): number {
+  if (fault.code !== "MISSING_CHAR" || !fault.message.includes("quote")) return fault.pos[0];
+  let node = contents;
+  while (isMap<ParsedNode, ParsedNode | null>(node) || isSeq<ParsedNode | null>(node)) {
+    const last = isMap<ParsedNode, ParsedNode | null>(node) ? (node.items.at(-1)?.value ?? node.items.at(-1)?.key) : node.items.at(-1);
+    if (!last) break;
+    node = last;
+  }
+  return node?.range?.[0] ?? fault.pos[0];
 }
 
 function firstOf(errors: readonly YAMLError[]): YAMLError | undefined {
