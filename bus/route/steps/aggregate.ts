@@ -17,6 +17,7 @@ export const aggregate: Builder<"aggregate"> = (doc, parts) => {
   return {
     name: "aggregate",
     place,
+    waits: true,
     async run(message, context): Promise<StepResult> {
       const group = await key(message);
       if (group === undefined) throw new BusError("expression-failed", `${place}: the message has no value to correlate by`);

@@ -10,9 +10,11 @@ export const choose: Builder<"choose"> = (doc, parts) => {
   const cases = doc.cases.map((one) => ({ when: predicateOf(one.when, parts.place(one.path)), steps: parts.nested(one.steps) }));
   const otherwise = parts.nested(doc.otherwise);
   const place = parts.place(doc.path);
+  const waits = [...cases.flatMap((one) => one.steps), ...otherwise].some((step) => step.waits === true);
   return {
     name: "choose",
     place,
+    ...(waits ? { waits } : {}),
     run(message, context) {
       for (const [index, { when, steps }] of cases.entries()) {
         const holds = when(message);

@@ -15,6 +15,7 @@ export const delay: Builder<"delay"> = (doc, parts) => {
   return {
     name: "delay",
     place,
+    waits: true,
     run(message, context) {
       if (until === undefined) return wait(message.envelope.time + waited, message, context);
       const due = until.evaluate(message.value, message);

@@ -451,6 +451,20 @@ describe("xml-to-json", () => {
   });
 });
 
+it("says of a list of steps whether a message must be durable before it", () => {
+  const delay: StepDoc = { kind: "delay", path, for: 1 };
+  const choose = (steps: readonly StepDoc[]): StepDoc => ({
+    kind: "choose",
+    path,
+    cases: [{ when: when("true"), steps, path }],
+    otherwise: [],
+  });
+  const aggregate: StepDoc = { kind: "aggregate", path, correlate: field("a"), complete: { timeout: 1 } };
+  expect(
+    compileSteps([delay, aggregate, choose([choose([delay])]), choose([mapStep]), mapStep], tools).map((step) => step.waits ?? false),
+  ).toEqual([true, true, true, false, false]);
+});
+
 it("has a builder for every kind of step, and this file tests each", () => {
   expect(Object.keys(STEPS).sort()).toEqual([
     "aggregate",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createVirtualClock, runOn } from "./virtual-clock.ts";
+import { createVirtualClock } from "./virtual-clock.ts";
 
 describe("the virtual clock", () => {
   it("stands still until it is moved", async () => {
@@ -9,9 +9,9 @@ describe("the virtual clock", () => {
       woke = true;
     });
     await clock.advance(9);
-    expect([clock.now(), woke, clock.sleeping]).toEqual([1_009, false, 1]);
+    expect([clock.now(), woke, clock.sleepers]).toEqual([1_009, false, 1]);
     await clock.advance(1);
-    expect([clock.now(), woke, clock.sleeping]).toEqual([1_010, true, 0]);
+    expect([clock.now(), woke, clock.sleepers]).toEqual([1_010, true, 0]);
     await slept;
   });
 
@@ -51,7 +51,7 @@ describe("the virtual clock", () => {
     controller.abort(reason);
     await expect(slept).rejects.toBe(reason);
     await expect(clock.sleep(10, controller.signal)).rejects.toBe(reason);
-    expect(clock.sleeping).toBe(0);
+    expect(clock.sleepers).toBe(0);
   });
 
   it("runs work to its end by moving time itself", async () => {
@@ -62,12 +62,12 @@ describe("the virtual clock", () => {
       await clock.sleep(1);
       return clock.now();
     };
-    expect(await runOn(clock, work())).toBe(3_600_001);
+    expect(await clock.until(work())).toBe(3_600_001);
   });
 
   it("passes a failure on, and does not wait for ever", async () => {
     const clock = createVirtualClock(0);
-    await expect(runOn(clock, Promise.reject(new Error("broken")))).rejects.toThrow("broken");
-    await expect(runOn(clock, new Promise(() => undefined))).rejects.toThrow("not this clock");
+    await expect(clock.until(Promise.reject(new Error("broken")))).rejects.toThrow("broken");
+    await expect(clock.until(new Promise(() => undefined))).rejects.toThrow("still not settled");
   });
 });

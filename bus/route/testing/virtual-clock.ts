@@ -1,98 +1,92 @@
-/** Time that stands still until somebody moves it; the same clock serves route tests and the suites. */
+/** A clock that stands still until it is moved; route tests and the suites run on the same one. */
 import type { Clock } from "../../ports.ts";
 
-type Sleeper = { due: number; order: number; wake: () => void };
+export type VirtualClock = Clock &
+  Readonly<{
+    /** Moves on by `ms`, waking every sleeper in its order and letting what it wakes run before the next. */
+    advance(ms: number): Promise<void>;
+    /** Wakes sleepers, one moment after the other, until `done` settles; gives up after `most` milliseconds of virtual time. */
+    until<T>(done: Promise<T>, most?: number): Promise<T>;
+    /** Lets everything run that needs no time. */
+    settle(): Promise<void>;
+    /** How many sleep. */
+    readonly sleepers: number;
+  }>;
 
-export interface VirtualClock extends Clock {
-  /** Moves time on by `ms`, waking sleepers in order of their time; each may sleep again within the same move. */
-  advance(ms: number): Promise<void>;
-  /** Moves to the next sleeper's time and wakes it; false when nobody sleeps. */
-  next(): Promise<boolean>;
-  /** How many sleep now. */
-  readonly sleeping: number;
-}
+type Sleeper = { at: number; order: number; wake: () => void };
 
-/** Turns of the event loop given to whoever was woken, so that chains of promises settle before time moves on. */
-const SETTLE_TURNS = 3;
-
-export function createVirtualClock(start: number): VirtualClock {
-  let now = start;
+export function createVirtualClock(start = Date.UTC(2026, 0, 5, 9)): VirtualClock {
+  let time = start;
   let order = 0;
   const sleepers = new Set<Sleeper>();
 
-  const first = (): Sleeper | undefined => {
-    let found: Sleeper | undefined;
-    for (const one of sleepers) {
-      if (found === undefined || one.due < found.due || (one.due === found.due && one.order < found.order)) found = one;
+  function next(): Sleeper | undefined {
+    let first: Sleeper | undefined;
+    for (const sleeper of sleepers) {
+      if (!first || sleeper.at < first.at || (sleeper.at === first.at && sleeper.order < first.order)) first = sleeper;
     }
-    return found;
-  };
-  const wake = async (sleeper: Sleeper): Promise<void> => {
-    now = Math.max(now, sleeper.due);
-    sleepers.delete(sleeper);
-    sleeper.wake();
+    return first;
+  }
+
+  async function wakeUntil(end: number, stop: () => boolean): Promise<void> {
     await settle();
-  };
+    for (;;) {
+      const sleeper = next();
+      if (stop() || !sleeper || sleeper.at > end) return;
+      time = Math.max(time, sleeper.at);
+      sleepers.delete(sleeper);
+      sleeper.wake();
+      await settle();
+    }
+  }
 
   return {
-    now: () => now,
-    get sleeping() {
-      return sleepers.size;
-    },
+    now: () => time,
     sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted === true) {
+      new Promise<void>((resolve, reject) => {
+        if (signal?.aborted) {
           reject(signal.reason as Error);
           return;
         }
-        const aborted = (): void => {
+        const abort = (): void => {
           sleepers.delete(sleeper);
           reject(signal?.reason as Error);
         };
         const sleeper: Sleeper = {
-          due: now + Math.max(0, ms),
+          at: time + Math.max(0, ms),
           order: order++,
           wake: () => {
-            signal?.removeEventListener("abort", aborted);
+            signal?.removeEventListener("abort", abort);
             resolve();
           },
         };
         sleepers.add(sleeper);
-        signal?.addEventListener("abort", aborted, { once: true });
+        signal?.addEventListener("abort", abort, { once: true });
       }),
     async advance(ms) {
-      const until = now + ms;
+      const end = time + ms;
+      await wakeUntil(end, () => false);
+      time = end;
       await settle();
-      for (let sleeper = first(); sleeper !== undefined && sleeper.due <= until; sleeper = first()) await wake(sleeper);
-      now = until;
     },
-    async next() {
-      await settle();
-      const sleeper = first();
-      if (sleeper === undefined) return false;
-      await wake(sleeper);
-      return true;
+    async until(done, most = 48 * 3_600_000) {
+      let over = false;
+      const mark = (): void => {
+        over = true;
+      };
+      done.then(mark, mark);
+      await wakeUntil(time + most, () => over);
+      if (!over) throw new Error(`still not settled after ${most} ms of virtual time, ${sleepers.size} sleepers`);
+      return done;
+    },
+    settle,
+    get sleepers() {
+      return sleepers.size;
     },
   };
 }
 
+/** Two turns of the event loop: every chain of promises that needs no timer has then run out. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < SETTLE_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Runs `work`, moving time on whenever all of it waits; time moves at most `limit` ms in all. */
-export async function runOn<T>(clock: VirtualClock, work: Promise<T>, limit = 366 * 24 * 3_600_000): Promise<T> {
-  const end = clock.now() + limit;
-  let done = false;
-  const settled = work.finally(() => {
-    done = true;
-  });
-  settled.catch(() => undefined); // awaited below; this only keeps an early failure from counting as unhandled
-  for (let idle = 0; idle < 1_000 && clock.now() < end;) {
-    const moved = await clock.next();
-    if (done) break;
-    idle = moved ? 0 : idle + 1;
-  }
-  if (!done) throw new Error("the work waits for something that is not this clock");
-  return settled;
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
