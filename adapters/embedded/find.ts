@@ -1,6 +1,6 @@
 /** Answers searches from the newest stretch to the oldest (or the other way), a bounded piece of work at a time. */
 import { addRecord, newPile, pileUp, positionAt, readForward, type Blocks } from "./blocks.ts";
-import type { Finder } from "./finder.ts";
+import { positionsOf, type Finder } from "./finder.ts";
 import type { Found, ReadOp } from "./protocol.ts";
 import { lookUp } from "./runs.ts";
 
@@ -42,16 +42,19 @@ function stretch(blocks: Blocks, query: Query, low: number, high: number): Found
 function search(blocks: Blocks, finder: Finder, query: Query, low: number, high: number): Found {
   const pile = newPile();
   const until = performance.now() + STEP_MS;
-  const parts = [
-    ...finder.runs.map((run) => ({ first: run.first, last: run.last, run })),
-    { first: finder.tail.first, last: finder.tail.last, run: undefined },
-  ];
+  const { build, runs, tail } = finder;
+  const inMemory = (build === undefined ? [tail] : [build.tail, tail]).map((part) => ({
+    first: part.first,
+    last: part.last,
+    list: (key: number) => positionsOf(part, key),
+  }));
+  const onDisk = runs.map((run) => ({ first: run.first, last: run.last, list: (key: number) => lookUp(finder.table, run, key) }));
+  const parts = [...onDisk, ...inMemory];
   if (!query.ascending) parts.reverse();
   for (const part of parts) {
     if (part.last < low || part.first > high) continue;
     if (performance.now() > until) return { records: pileUp(pile), next: query.ascending ? part.first - 1 : part.last + 1 };
-    const list = (key: number): readonly number[] => (part.run === undefined ? tailList(finder, key) : lookUp(finder.table, part.run, key));
-    const positions = intersect(query.keys, list).filter((position) => position >= low && position <= high);
+    const positions = intersect(query.keys, part.list).filter((position) => position >= low && position <= high);
     if (!query.ascending) positions.reverse();
     for (const position of positions) {
       if (pile.positions.length >= query.limit || pile.bytes > 4_194_304) return { records: pileUp(pile), next: pile.positions.at(-1) };
@@ -59,12 +62,6 @@ function search(blocks: Blocks, finder: Finder, query: Query, low: number, high:
     }
   }
   return { records: pileUp(pile), next: undefined };
-}
-
-function tailList(finder: Finder, key: number): readonly number[] {
-  const positions = finder.tail.keys.get(key);
-  if (positions === undefined) return [];
-  return typeof positions === "number" ? [positions] : positions;
 }
 
 /** Positions in every list. Most selective members come first in a query's keys (id, correlation id). */

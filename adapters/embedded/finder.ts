@@ -9,7 +9,19 @@ import { mayHold } from "./bloom.ts";
 import { readForward, type Blocks } from "./blocks.ts";
 import { startMerge, stepMerge, type Merge } from "./merge.ts";
 import { FRAME } from "./protocol.ts";
-import { dropSlice, finishRun, loadRuns, lookUp, openRunTable, putKey, RUN, startRun, type Run, type RunTable } from "./runs.ts";
+import {
+  dropSlice,
+  finishRun,
+  loadRuns,
+  lookUp,
+  openRunTable,
+  putKey,
+  RUN,
+  startRun,
+  type Run,
+  type RunTable,
+  type RunWriter,
+} from "./runs.ts";
 
 /** Runs of one level merged into one of the next. */
 const FAN = 8;
@@ -17,12 +29,16 @@ const TOP_LEVEL = 2;
 
 export type Tail = { keys: Map<number, number | number[]>; first: number; last: number; time: number; dedupes: number };
 
+/** A full tail on its way to disk: searched like a tail until its run is whole. */
+type Build = { readonly tail: Tail; readonly keys: Float64Array; readonly writer: RunWriter; at: number };
+
 export type Finder = {
   readonly db: DatabaseSync;
   readonly table: RunTable;
   readonly runRecords: number;
   runs: Run[];
   tail: Tail;
+  build: Build | undefined;
   nextRun: number;
   merge: Merge | undefined;
   /** Runs whose rows still have to be deleted. */
@@ -32,10 +48,9 @@ export type Finder = {
 const newTail = (first: number): Tail => ({ keys: new Map(), first, last: first - 1, time: 0, dedupes: 0 });
 
 export function openFinder(db: DatabaseSync, blocks: Blocks, runRecords: number): Finder {
-  // A merge that a crash interrupted starts again from its sources.
-  db.exec(`UPDATE run SET state = ${RUN.retired} WHERE state = ${RUN.building}`);
+  // A run that a crash left unfinished is made again from its sources; its rows go with the retired ones.
   const retired = db
-    .prepare("SELECT id FROM run WHERE state = 2")
+    .prepare(`SELECT id FROM run WHERE state <> ${RUN.live}`)
     .all()
     .map((row) => Number(row["id"]));
   const runs = loadRuns(db);
@@ -46,6 +61,7 @@ export function openFinder(db: DatabaseSync, blocks: Blocks, runRecords: number)
     runRecords,
     runs,
     tail: newTail((runs.at(-1)?.last ?? 0) + 1),
+    build: undefined,
     nextRun: newest + 1,
     merge: undefined,
     retired,
@@ -69,7 +85,6 @@ function rebuildTail(finder: Finder, blocks: Blocks): void {
       at = end;
       from = position + 1;
     }
-    if (finder.tail.last - finder.tail.first + 1 >= finder.runRecords) writeTail(finder);
   }
 }
 
@@ -90,31 +105,46 @@ export function tailIsFull(finder: Finder): boolean {
   return finder.tail.last - finder.tail.first + 1 >= finder.runRecords;
 }
 
-/** Turns the tail into a run; inside the caller's transaction, or one of its own. */
-export function writeTail(finder: Finder): void {
+/** Begins to turn the tail into a run; a few milliseconds of work at a time follow in `upkeep`. Inside a transaction. */
+export function closeTail(finder: Finder): void {
+  if (finder.build !== undefined) stepBuild(finder, finder.build, Infinity);
   const { tail } = finder;
+  const run = { id: finder.nextRun++, level: 0, first: tail.first, last: tail.last, time: tail.time };
   const keys = Float64Array.from(tail.keys.keys()).sort();
-  const writer = startRun(
-    finder.table,
-    { id: finder.nextRun++, level: 0, first: tail.first, last: tail.last, time: tail.time },
-    tail.dedupes,
-  );
-  for (const key of keys) {
-    const positions = tail.keys.get(key);
-    putKey(writer, key, typeof positions === "number" ? [positions] : (positions ?? []));
+  finder.build = { tail, keys, writer: startRun(finder.table, run, tail.dedupes), at: 0 };
+  finder.tail = newTail(tail.last + 1);
+}
+
+function stepBuild(finder: Finder, build: Build, until: number): void {
+  const { keys, tail, writer } = build;
+  while (build.at < keys.length) {
+    const key = keys[build.at++] ?? 0;
+    putKey(writer, key, positionsOf(tail, key));
+    if (build.at % 128 === 0 && performance.now() > until) return;
   }
   finder.runs.push(finishRun(writer));
-  finder.tail = newTail(tail.last + 1);
+  finder.build = undefined;
+}
+
+/** Positions of a key in a tail, ascending. */
+export function positionsOf(tail: Tail, key: number): readonly number[] {
+  const positions = tail.keys.get(key);
+  if (positions === undefined) return [];
+  return typeof positions === "number" ? [positions] : positions;
 }
 
 /** Is there index work to do between batches? */
 export function hasUpkeep(finder: Finder): boolean {
-  return finder.merge !== undefined || finder.retired.length > 0 || mergeable(finder) !== undefined;
+  return finder.build !== undefined || finder.merge !== undefined || finder.retired.length > 0 || mergeable(finder) !== undefined;
 }
 
 /** A few milliseconds of merging or deleting; inside a transaction. */
 export function upkeep(finder: Finder, milliseconds: number): void {
   const until = performance.now() + milliseconds;
+  if (finder.build !== undefined) {
+    stepBuild(finder, finder.build, until);
+    return;
+  }
   finder.merge ??= beginMerge(finder);
   if (finder.merge !== undefined) {
     const merged = stepMerge(finder.merge, until);
@@ -165,15 +195,11 @@ export function dropRunsBelow(finder: Finder, first: number): void {
 
 /** Newest positions first of a de-duplication key, in records whose log time is at or above `since`. */
 export function* dedupePositions(finder: Finder, key: number, since: number): Generator<number> {
-  yield* descending(finder.tail.keys.get(key));
+  yield* positionsOf(finder.tail, key).toReversed();
+  if (finder.build !== undefined) yield* positionsOf(finder.build.tail, key).toReversed();
   for (let i = finder.runs.length - 1; i >= 0; i--) {
     const run = finder.runs[i];
     if (run === undefined || run.time < since) return;
-    if (mayHold(run.bloom, key)) yield* descending(lookUp(finder.table, run, key));
+    if (mayHold(run.bloom, key)) yield* lookUp(finder.table, run, key).toReversed();
   }
-}
-
-function descending(positions: number | readonly number[] | undefined): readonly number[] {
-  if (positions === undefined) return [];
-  return typeof positions === "number" ? [positions] : positions.toReversed();
 }

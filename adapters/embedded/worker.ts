@@ -9,7 +9,7 @@ import { EngineFault, isDiskFull } from "./database.ts";
 import type { Answer, Batch, Fault, Opened, Opening, OpAnswer } from "./protocol.ts";
 import { WRITES } from "./protocol.ts";
 import { runRead, runWrite } from "./operations.ts";
-import { hasUpkeep, tailIsFull, upkeep, writeTail } from "./finder.ts";
+import { hasUpkeep, tailIsFull, upkeep, closeTail } from "./finder.ts";
 import { forgetTotals } from "./topics.ts";
 import { openState, type State } from "./state.ts";
 
@@ -74,8 +74,8 @@ function handle(batch: Batch): Answer {
       batch.ops.forEach((op, i) => {
         if (WRITES.has(op.op)) answers[i] = attempt(() => runWrite(current, op));
       });
-      if (tailIsFull(current.finder)) writeTail(current.finder);
-      else if (hasUpkeep(current.finder)) {
+      if (tailIsFull(current.finder)) closeTail(current.finder);
+      if (hasUpkeep(current.finder)) {
         const share = (performance.now() - began) * UPKEEP.share;
         upkeep(current.finder, Math.min(UPKEEP.most, Math.max(UPKEEP.least, share)));
       }
