@@ -26,7 +26,15 @@ async function start(): Promise<Figure> {
   for (let round = 0; round < 5; round += 1) times.push(await startOnce());
   const bare = median(Array.from({ length: 5 }, () => timed(() => spawnSync(process.execPath, ["-e", "0"]))));
   const value = median(times);
-  return { name: "start", value, unit: "s to ready", limit: bare, ratio: bare / value, peers: {}, detail: { slowest: Math.max(...times), "with samples": "yes" } };
+  return {
+    name: "start",
+    value,
+    unit: "s to ready",
+    limit: bare,
+    ratio: bare / value,
+    peers: {},
+    detail: { slowest: Math.max(...times), "with samples": "yes" },
+  };
 }
 
 function timed(run: () => unknown): number {
@@ -43,7 +51,10 @@ async function startOnce(): Promise<number> {
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const elapsed = await new Promise<number>((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`the bus ended with ${code}`)));
-    createInterface({ input: child.stdout }).on("line", (line) => line.includes('"ready":true') && resolve((performance.now() - at) / 1000));
+    createInterface({ input: child.stdout }).on(
+      "line",
+      (line) => line.includes('"ready":true') && resolve((performance.now() - at) / 1000),
+    );
   });
   child.kill("SIGTERM");
   await gone;
@@ -54,7 +65,13 @@ async function startOnce(): Promise<number> {
 /** Resident memory at rest, and at its highest while 100,000 events wait for subscribers that are down. */
 async function memory(): Promise<Figure> {
   const nowhere = "http://127.0.0.1:9";
-  const addresses = { "rsp.url": nowhere, "cnas.url": nowhere, "primaria.url": nowhere, "bns.url": nowhere, "vehicles.drop": join(tmpdir(), "mbus-bench-no-drop") };
+  const addresses = {
+    "rsp.url": nowhere,
+    "cnas.url": nowhere,
+    "primaria.url": nowhere,
+    "bns.url": nowhere,
+    "vehicles.drop": join(tmpdir(), "mbus-bench-no-drop"),
+  };
   const bus = await startProgram("./bus.ts", [JSON.stringify(addresses)]);
   try {
     await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -65,7 +82,15 @@ async function memory(): Promise<Figure> {
     await new Promise((resolve) => setTimeout(resolve, 2000));
     clearInterval(watch);
     const bare = bareNode();
-    return { name: "memory", value: rest, unit: "MB at rest", limit: bare, ratio: bare / rest, peers: {}, detail: { "highest under backlog MB": highest, backlog: BACKLOG, "accepted/s": perSecond } };
+    return {
+      name: "memory",
+      value: rest,
+      unit: "MB at rest",
+      limit: bare,
+      ratio: bare / rest,
+      peers: {},
+      detail: { "highest under backlog MB": highest, backlog: BACKLOG, "accepted/s": perSecond },
+    };
   } finally {
     await bus.close();
   }

@@ -12,6 +12,8 @@ import { REQUEST } from "./parts/messages.ts";
 import { startProgram, type Program } from "./parts/process.ts";
 
 const HEADERS = { "content-type": "text/xml; charset=utf-8", soapaction: '""', "x-system": "cnas/pensions" };
+/** Enough that no party waits for the client. */
+const IN_FLIGHT = 64;
 const ROUNDS = 3;
 const ROUND_MS = 1800;
 
@@ -47,7 +49,7 @@ export async function soapFigures(names: readonly string[]): Promise<readonly Fi
       "soap package proxy": target(proxy.url, "/soap"),
     };
     const figures: Figure[] = [];
-    if (names.includes("soap.exchange")) figures.push(exchange(await measure(targets, 32)));
+    if (names.includes("soap.exchange")) figures.push(exchange(await measure(targets, IN_FLIGHT)));
     if (names.includes("soap.latency")) figures.push(latency(await measure(targets, 1)));
     return figures;
   } finally {
@@ -80,7 +82,7 @@ const p50 = (rounds: readonly Measured[]): number => median(rounds.map((round) =
 function exchange(rounds: Rounds): Figure {
   const value = rate(rounds.bus);
   const limit = rate(rounds["pass-through"]);
-  const detail = { "p50 ms": p50(rounds.bus), "p99 ms": median(rounds.bus.map((round) => round.p99)), "in flight": 32 };
+  const detail = { "p50 ms": p50(rounds.bus), "p99 ms": median(rounds.bus.map((round) => round.p99)), "in flight": IN_FLIGHT };
   return {
     name: "soap.exchange",
     value,

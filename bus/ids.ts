@@ -11,10 +11,13 @@ export function digestOf(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex");
 }
 
+const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-(0[01])$/u;
+
 /** W3C traceparent of a new trace, or a child of the one the sender gave. */
 export function traceparentOf(given: string | undefined): string {
-  const random = randomUUID().replaceAll("-", "");
-  const match = given === undefined ? undefined : /^00-([0-9a-f]{32})-[0-9a-f]{16}-(0[01])$/u.exec(given);
-  const trace = match?.[1] ?? `${random.slice(16)}${random.slice(0, 16)}`;
-  return `00-${trace}-${random.slice(0, 16)}-${match?.[2] ?? "01"}`;
+  const random = randomUUID();
+  const span = `${random.slice(0, 8)}${random.slice(28)}`.slice(0, 16);
+  const match = given === undefined ? undefined : TRACEPARENT.exec(given);
+  if (match) return `00-${match[1]}-${span}-${match[2]}`;
+  return `00-${random.slice(0, 8)}${random.slice(9, 13)}${random.slice(14, 18)}${random.slice(19, 23)}${random.slice(24)}-${span}-01`;
 }

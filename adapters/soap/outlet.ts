@@ -40,9 +40,8 @@ function fixedHeaders(settings: SoapOutletSettings): Record<string, string> {
 function readAnswer(settings: SoapOutletSettings, reply: WebReply): AvroRecord | undefined {
   const good = reply.status >= 200 && reply.status < 300;
   if (good && reply.body.byteLength === 0) return undefined;
-  const failure = new BusError("provider-fault", `the provider answered with HTTP ${reply.status}`, { providerCode: String(reply.status) });
   if (!/xml/i.test(reply.headers["content-type"] ?? "")) {
-    if (!good) throw failure;
+    if (!good) throw badStatus(reply.status);
     throw invalid("it is not XML by its Content-Type", undefined);
   }
   try {
@@ -53,7 +52,11 @@ function readAnswer(settings: SoapOutletSettings, reply: WebReply): AvroRecord |
     if (error instanceof BusError && error.class === "provider-fault") throw error;
     if (good) throw invalid(error instanceof Error ? error.message : "it cannot be read", error);
   }
-  throw failure;
+  throw badStatus(reply.status);
+}
+
+function badStatus(status: number): BusError {
+  return new BusError("provider-fault", `the provider answered with HTTP ${status}`, { providerCode: String(status) });
 }
 
 function invalid(why: string, cause: unknown): BusError {

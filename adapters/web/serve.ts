@@ -108,10 +108,7 @@ type Known = Readonly<{ path: string; query: string; origin: string; body: Uint8
 
 function webRequest(request: IncomingMessage, response: ServerResponse, known: Known): WebRequest {
   let query: URLSearchParams | undefined;
-  const controller = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) controller.abort(new Error("the caller went away"));
-  });
+  let signal: AbortSignal | undefined;
   return {
     method: request.method === "HEAD" ? "GET" : (request.method ?? "GET"),
     path: known.path,
@@ -123,8 +120,22 @@ function webRequest(request: IncomingMessage, response: ServerResponse, known: K
     system: known.system,
     origin: known.origin,
     body: known.body,
-    signal: controller.signal,
+    // made only for those who look: most answers are quicker than any caller leaves
+    get signal() {
+      return (signal ??= signalOf(response));
+    },
   };
+}
+
+/** Aborts when the caller leaves before the answer is whole. */
+function signalOf(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  const gone = (): void => {
+    if (!response.writableFinished) controller.abort(new Error("the caller went away"));
+  };
+  if (response.destroyed) gone();
+  else response.once("close", gone);
+  return controller.signal;
 }
 
 function refuseMethod(request: IncomingMessage): Problem | undefined {

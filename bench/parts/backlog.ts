@@ -5,7 +5,7 @@ const PATH = "/mconnect/soap/rsp/population/PersonChanges";
 
 export function personChanged(n: number): string {
   const idnp = String(2_000_000_000_000 + (n % 5000));
-  return `<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><p:PersonChanged xmlns:p="https://mconnect.gov.md/person-changes/v1"><p:Idnp>${idnp}</p:Idnp><p:ChangedAt>2026-11-23T09:00:00.000Z</p:ChangedAt><p:Kind>moved</p:Kind><p:Revision>${n + 1}</p:Revision><p:Changes><p:Change><p:Field>address</p:Field><p:Before>Orhei</p:Before><p:After>Soroca</p:After></p:Change></p:Changes><p:DateOfBirth>1961-07-19</p:DateOfBirth><p:Sex>M</p:Sex><p:Address><p:Region>Soroca</p:Region><p:Locality>Soroca</p:Locality></p:Address></p:PersonChanged></soap:Body></soap:Envelope>`;
+  return `<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><p:PersonChanged xmlns:p="https://mconnect.gov.md/person-changes/v1"><p:IDNP>${idnp}</p:IDNP><p:ChangedAt>2026-11-23T09:00:00.000Z</p:ChangedAt><p:Kind>addressChanged</p:Kind><p:Revision>${n + 1}</p:Revision><p:Changes><p:Field>address</p:Field><p:Before>Orhei</p:Before><p:After>Soroca</p:After></p:Changes><p:DateOfBirth>1961-07-19</p:DateOfBirth><p:Sex>M</p:Sex><p:Address><p:Region>Soroca</p:Region><p:Locality>Soroca</p:Locality></p:Address></p:PersonChanged></soap:Body></soap:Envelope>`;
 }
 
 export async function publishBacklog(url: string, count: number): Promise<number> {

@@ -1,7 +1,7 @@
 /** The messages of the SOAP benchmarks: one request under the contract, one reply of the population register. */
 const CONTEXT = `<m:CallingUser>2004100010095</m:CallingUser><m:CallingEntity>1004600030235</m:CallingEntity><m:CallBasis>Law 156/1998 art. 33</m:CallBasis><m:CallReason>pension file 2026-118</m:CallReason>`;
 
-export const REQUEST = `<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header xmlns:m="https://mconnect.gov.md">${CONTEXT}</soap:Header><soap:Body><p:GetPerson xmlns:p="https://mconnect.gov.md/person/v1"><p:Idnp>2004100010095</p:Idnp></p:GetPerson></soap:Body></soap:Envelope>`;
+export const REQUEST = `<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header xmlns:m="https://mconnect.gov.md">${CONTEXT}</soap:Header><soap:Body><p:GetPerson xmlns:p="https://mconnect.gov.md/person/v1"><p:IDNP>2004100010095</p:IDNP></p:GetPerson></soap:Body></soap:Envelope>`;
 
 const registration = (type: string, locality: string, from: string): string =>
   `<r:Registration><r:Type>${type}</r:Type><r:Address><r:Region>Orhei</r:Region><r:Locality>${locality}</r:Locality><r:Street>Vasile Lupu</r:Street><r:House>12</r:House><r:Flat>4</r:Flat></r:Address><r:From>${from}</r:From></r:Registration>`;

@@ -69,9 +69,8 @@ export function serviceOf(
     if (found === undefined) throw new BusError("soap-operation", `the service has no operation ${name}`);
     return found;
   };
-  const encoder = new TextEncoder();
   const envelope = (version: SoapVersion, payload: string, call?: Parameters<typeof wrapEnvelope>[2]): Uint8Array =>
-    encoder.encode(wrapEnvelope(version, payload, call));
+    Buffer.from(wrapEnvelope(version, payload, call)); // for small texts several times as fast as TextEncoder
   return {
     operations: [...byName.keys()],
     derived: Object.fromEntries(operations.map((operation) => [operation.wsdl.name, operation.avro])),
