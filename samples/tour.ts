@@ -72,6 +72,20 @@ async function ledgers(...systems: readonly string[]): Promise<ReadonlyMap<strin
   return new Map(await Promise.all(systems.map(async (system) => [system, await ledgerOf(system)] as const)));
 }
 
+/** Number of the case, once the answer to the command is there. */
+async function caseOf(application: string): Promise<string> {
+  const begun = performance.now();
+  for (;;) {
+    const ticket = await ask("primaria/registry", `/ui/benefits/${application}`);
+    if (ticket.value["state"] !== "pending") {
+      expect(ticket.value["state"] === "done", ticket);
+      return String((ticket.value["reply"] as Readonly<Record<string, unknown>>)["caseNumber"]);
+    }
+    if (performance.now() - begun > PATIENCE) throw new Error(`no answer to ${application} within ${PATIENCE / 1000} s`);
+    await sleep(50);
+  }
+}
+
 await stop("person lookup by SOAP", "cnas/pensions asks rsp/population", async () => {
   const answer = await ask("cnas/pensions", "/ui/persons/ask", { idnp: PERSON, reason: "tour: pension payment" });
   expect(answer.status === 200 && member(answer, "status") === "found", answer);
@@ -111,7 +125,7 @@ await stop("benefit application", "primaria/registry sends a command to cnas/pen
   const after = await ledgerOf("cnas/pensions");
   const effects = (after.kinds["RegisterBenefit"] ?? 0) - (before?.kinds["RegisterBenefit"] ?? 0);
   if (effects !== 1) throw new Error(`the command was sent twice and had ${effects} effects`);
-  return `sent twice, one effect: ${first.status === 200 ? `case ${String(first.value["caseNumber"])}` : "the answer follows by ticket"}`;
+  return `sent twice, one effect: case ${await caseOf(application.applicationId)}`;
 });
 
 if (addresses["asp/vehicles"] !== undefined) {

@@ -123,7 +123,14 @@ export async function postJson(
   const headers: Record<string, string> = { "content-type": "application/json", "x-system": system, ...options.headers };
   for (const [name, text] of Object.entries(options.call ? callElements(options.call) : {})) headers[name] = text;
   if (options.messageId !== undefined) headers["x-message-id"] = options.messageId;
-  const response = await fetch(address, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(TIMEOUT) });
+  return answerOf(await fetch(address, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(TIMEOUT) }));
+}
+
+export async function getJson(address: string, system: string): Promise<RestAnswer> {
+  return answerOf(await fetch(address, { headers: { "x-system": system }, signal: AbortSignal.timeout(TIMEOUT) }));
+}
+
+async function answerOf(response: Response): Promise<RestAnswer> {
   const text = await response.text();
   return { status: response.status, value: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
 }

@@ -4,9 +4,10 @@
  *   POST /events               CloudEvents from the bus (binary mode), each one once
  *   POST /ui/persons/ask       a clerk looks a person up through the bus: {"idnp", "user"?, "basis"?, "reason"?}
  *   POST /ui/benefits          a citizen applies for a benefit: the fields of contract benefit.register.v1
+ *   GET  /ui/benefits/<id>     how that application ended, by its ticket: {"state": "pending"|"done"|"failed", "reply"?, "error"?}
  *   GET  /ui/ledger            what was received, newest first, and how many repeated events there were
  */
-import { postJson } from "../lib/bus.ts";
+import { getJson, postJson } from "../lib/bus.ts";
 import { json, serve, surroundings, type Received, type Reply } from "../lib/host.ts";
 import { openLedger } from "../lib/ledger.ts";
 import { receiver } from "../lib/receiver.ts";
@@ -26,6 +27,7 @@ await serve(
     "POST /events": receiver(ledger, () => undefined),
     "POST /ui/persons/ask": ask,
     "POST /ui/benefits": apply,
+    "GET /ui/benefits/*": outcome,
     "GET /ui/ledger": () => json(200, { ...ledger.counts(), entries: ledger.last(100) }),
   },
   () => ledger.close(),
@@ -46,5 +48,11 @@ async function apply({ body }: Received): Promise<Reply> {
     call: BENEFIT,
     headers: { "case-number": messageId },
   });
+  return json(answer.status, answer.value);
+}
+
+/** The bus keeps the answer under the message id, for the system that sent the command. */
+async function outcome({ segment }: Received): Promise<Reply> {
+  const answer = await getJson(`${bus}/mconnect/commands/${encodeURIComponent(segment)}`, SYSTEM);
   return json(answer.status, answer.value);
 }

@@ -66,4 +66,11 @@ describe("the town hall", () => {
     expect(sent?.headers).toMatchObject({ "x-message-id": "ORH-7", "case-number": "ORH-7" });
     expect(JSON.parse(sent?.body ?? "")).toEqual(application);
   });
+
+  it("fetches the answer of an application by its ticket, as itself", async () => {
+    const answer = await hall.get("/ui/benefits/ORH-7");
+    expect([answer.status, answer.json()]).toEqual([200, { status: "found" }]);
+    expect(bus.heard.at(-1)).toMatchObject({ method: "GET", url: "/mconnect/commands/ORH-7" });
+    expect(bus.heard.at(-1)?.headers["x-system"]).toBe("primaria/registry");
+  });
 });
