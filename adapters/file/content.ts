@@ -1,7 +1,7 @@
 /** A file's bytes as they come, unpacked where it is gzip. */
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { BusError } from "#bus/errors.ts";
 import type { Found } from "./look.ts";
@@ -30,11 +30,23 @@ export async function unchanged(handle: FileHandle, file: Found): Promise<boolea
 
 /** Throws media-type (not gzip, cut off) and message-too-large (ratio). */
 export function contentOf(handle: FileHandle, gzip: boolean): AsyncIterable<Uint8Array> {
-  const raw = handle.createReadStream({ autoClose: false, highWaterMark: 256 * 1024, start: 0 });
-  return gzip ? unpack(raw) : raw;
+  return gzip ? unpack(handle) : chunksOf(handle);
 }
 
-async function* unpack(raw: Readable): AsyncGenerator<Uint8Array> {
+const CHUNK = 256 * 1024;
+
+/** A read stream would close the handle when its reader stops early; the handle is still needed then. */
+async function* chunksOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+async function* unpack(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  const raw = Readable.from(chunksOf(handle));
   const unpacked = createGunzip();
   raw.on("error", (error) => unpacked.destroy(error));
   let size = 0;
