@@ -127,6 +127,7 @@ const breaker: Schema = {
     "Circuit breaker of the provider's address; `none` for no breaker.",
   ),
   type: ["object", "string"],
+  examples: [{ openAtFailureRate: "50%", openFor: "15s" }, "none"],
   pattern: "^none$",
   "x-write": "write a block of settings, or `none`",
 };
