@@ -1,5 +1,8 @@
 /** Files that come in: a splitter that gives one record after the other, in the contract's shape or in the file's own. */
 import { csvSplitter } from "../contract/csv.ts";
+import { parseShape } from "../contract/parse.ts";
+import { joinPath, loadSchemas } from "../contract/xml/schema.ts";
+import { xmlSplitter } from "../contract/xml/split.ts";
 import type { SourceWire, Wire } from "./compile-wire-types.ts";
 
 type Options = Readonly<{
@@ -11,7 +14,37 @@ type Options = Readonly<{
 export function fileWire(wire: SourceWire): Wire {
   const { adapter } = wire.document;
   const options = adapter.options as Options;
-  return options.format === "csv" ? csvWire(wire, options) : wire.tools.fail(adapter.path, "file-format", "write `format: csv`");
+  return options.format === "csv" ? csvWire(wire, options) : xmlWire(wire, options);
+}
+
+/** Records by their path; the XSD types them. A map stands between their shape and the contract's, or they have the contract's. */
+function xmlWire(wire: SourceWire, options: Options): Wire {
+  const { document, contract, folded, tools } = wire;
+  const { adapter } = document;
+  const path = options.record?.xpath ?? folded.split?.by.text;
+  const file = options.record?.xsd ?? folded.xsd;
+  if (path === undefined)
+    return tools.fail(adapter.path, "record-missing", "add `record: { xpath: … }`: where the records stand in the file");
+  if (file === undefined) return tools.fail(adapter.path, "xsd-missing", "add `record: { xsd: … }`: what each record is checked against");
+  const xsd = tools.reference(file);
+  const text = tools.file(xsd, adapter.path);
+  const splitter = tools.at(adapter.path, () => {
+    const schemas = loadSchemas([{ file: xsd, text }], { resolve: (location, base) => tools.text(joinPath(base, location)) });
+    const namespaces = options.record?.namespaces ?? folded.split?.by.namespaces ?? {};
+    return xmlSplitter({
+      schemas,
+      path,
+      namespaces,
+      avro: wire.mapped ? "derive" : contract.request.schema,
+      ...limitOf(options.maxRecord),
+    });
+  });
+  const shape = wire.mapped ? parseShape(splitter.avro) : undefined;
+  return {
+    binding: { kind: "file", options: adapter.options, splitter },
+    request: shape?.kind === "record" ? shape : undefined,
+    reply: undefined,
+  };
 }
 
 /** Columns are the contract's fields: by the names of the header, or in the schema's order where the file has none. */
