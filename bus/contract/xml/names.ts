@@ -10,6 +10,8 @@ export type Name = Readonly<{ ns: string; local: string }>;
 export type Scope = Readonly<{
   /** Prefix to namespace, `""` is the default namespace. */
   prefixes: ReadonlyMap<string, string>;
+  /** What the element that opened this scope declared: alternating prefix, namespace. */
+  declared: readonly string[];
   /** Raw element and attribute names that were resolved here and belong to the vocabulary. */
   elements: Map<string, Name>;
   attributes: Map<string, Name>;
@@ -28,8 +30,8 @@ export const XSD_NS = "http://www.w3.org/2001/XMLSchema";
 const MAX_SCOPES = 64;
 const MAX_SCOPE_KEY = 2048;
 
-function newScope(prefixes: ReadonlyMap<string, string>): Scope {
-  return { prefixes, elements: new Map(), attributes: new Map(), inner: new Map() };
+function newScope(prefixes: ReadonlyMap<string, string>, declared: readonly string[] = []): Scope {
+  return { prefixes, declared, elements: new Map(), attributes: new Map(), inner: new Map() };
 }
 
 export function newVocabulary(): Vocabulary {
@@ -62,7 +64,7 @@ export function enterScope(scope: Scope, declarations: readonly string[]): Scope
   if (known !== undefined) return known;
   const prefixes = new Map(scope.prefixes);
   for (let i = 0; i < declarations.length; i += 2) prefixes.set(declarations[i] ?? "", declarations[i + 1] ?? "");
-  const made = newScope(prefixes);
+  const made = newScope(prefixes, declarations);
   if (scope.inner.size < MAX_SCOPES && key.length <= MAX_SCOPE_KEY) scope.inner.set(key, made);
   return made;
 }
