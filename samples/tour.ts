@@ -131,12 +131,7 @@ await stop("benefit application", "primaria/registry sends a command to cnas/pen
 if (addresses["asp/vehicles"] !== undefined) {
   await stop("nightly vehicle file", "asp/vehicles drops a file for primaria/registry and bns/lake", async () => {
     const before = await ledgers("bns/lake");
-    const written = await ask("asp/vehicles", "/ui/nightly", {
-      first: (Math.floor(Date.now() / 1000) * 25) % 80_000,
-      count: 25,
-      format: "csv",
-      gzip: true,
-    });
+    const written = await ask("asp/vehicles", "/ui/nightly", { first: (Math.floor(Date.now() / 1000) * 25) % 80_000, count: 25 });
     expect(written.status === 200, written);
     return `25 vehicles of ${String(written.value["file"]).split("/").at(-1)}: ${await grown(before, 25)}`;
   });

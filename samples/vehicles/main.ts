@@ -18,6 +18,6 @@ async function nightly({ body }: Received): Promise<Reply> {
   const asked = JSON.parse(body === "" ? "{}" : body) as Partial<Night>;
   const day = asked.day ?? new Date().toISOString().slice(0, 10);
   if (!/^\d{4}-\d{2}-\d{2}$/u.test(day)) return json(400, { error: "day must be yyyy-mm-dd" });
-  const night: Night = { first: 0, count: 25, format: "csv", gzip: false, ...asked, day };
+  const night: Night = { first: 0, count: 25, format: "xml", gzip: false, ...asked, day };
   return json(200, { file: await writeNight(drop, night), records: night.count });
 }

@@ -60,7 +60,7 @@ describe("the vehicle register", () => {
     const mainframe = await startSample("samples/vehicles/main.ts", { dir: folder.path });
     try {
       expect(mainframe.said["drop"]).toBe(`${folder.path}/out`);
-      const written = await mainframe.post("/ui/nightly", JSON.stringify({ day: "2026-01-02", count: 3, format: "xml", gzip: true }));
+      const written = await mainframe.post("/ui/nightly", JSON.stringify({ day: "2026-01-02", count: 3, gzip: true }));
       expect(written.json()).toEqual({ file: `${folder.path}/out/vehicles-20260102-0.xml.gz`, records: 3 });
       expect(await readdir(`${folder.path}/out`)).toEqual(["vehicles-20260102-0.xml.gz"]);
       expect((await mainframe.post("/ui/nightly", '{"day":"tomorrow"}')).status).toBe(400);
