@@ -2,7 +2,7 @@
 import type { AdapterSpec } from "../../wire.ts";
 import type { Document, Kind, LeftOut, ParsedSet } from "../documents.ts";
 import type { Files, Finding } from "../findings.ts";
-import { schemasFor, type KindName } from "../schema/kinds.ts";
+import { KINDS, schemasFor, type KindName } from "../schema/kinds.ts";
 import { nodeAt } from "../schema/tree.ts";
 import { readDrafts, shapeDraft, type Draft } from "./draft.ts";
 import { readFields, type Fields } from "./fields.ts";
@@ -36,7 +36,8 @@ export function lintFiles(
   shape(["system", "contract", "route", "grant", "policy", "test"], vars);
   refuseDuplicates(drafts, report);
   const set = lintSet(files, drafts, now);
-  for (const rule of RULES) rule.check(set, sayer(rule.name, drafts, report));
+  const byDocument = draftsByDocument(drafts);
+  for (const rule of RULES) rule.check(set, sayer(rule.name, byDocument, report));
   const left: LeftOut[] = [...leftOut(drafts, set)];
   return { documents: { ...documentsOf(drafts), leftOut: left }, findings: sorted(findings) };
 }
@@ -68,11 +69,11 @@ function refuseDuplicates(drafts: readonly Draft[], report: (finding: Finding) =
   }
 }
 
-function sayer(rule: string, drafts: readonly Draft[], report: (finding: Finding) => void): Say {
+function sayer(rule: string, drafts: ReadonlyMap<Document, Draft>, report: (finding: Finding) => void): Say {
   return (where, text, options = {}) => {
     const severity = options.severity ?? "error";
     if (!("document" in where)) return report({ file: where.file, line: 1, column: 1, severity, rule, text });
-    const draft = drafts.find((one) => one.document === where.document);
+    const draft = drafts.get(where.document);
     const node = draft?.root ? nodeAt(draft.root, where.path) : undefined;
     const spot = node?.kind === "scalar" && where.offset !== undefined ? node.at(where.offset) : where.document.source.place(where.path);
     if (draft && severity === "error" && options.keep !== true) draft.broken = true;
@@ -98,9 +99,17 @@ function documentsOf(drafts: readonly Draft[]): Documents {
   };
 }
 
+/** A document of unknown kind may be of any: its id is known to all. */
+const isOf = (draft: Draft, kind: KindName): boolean => draft.kind === kind || draft.kind === "unknown";
+
+function draftsByDocument(drafts: readonly Draft[]): ReadonlyMap<Document, Draft> {
+  return new Map(drafts.flatMap((draft) => (draft.document ? [[draft.document, draft] as const] : [])));
+}
+
 function lintSet(files: Files, drafts: readonly Draft[], now: number): LintSet {
   const documents = documentsOf(drafts);
-  const names = (kind: KindName) => new Set(drafts.flatMap((draft) => (draft.kind === kind || draft.kind === "unknown" ? [draft.id] : [])));
+  const named = new Map(KINDS.map((kind) => [kind, new Set(drafts.flatMap((draft) => (isOf(draft, kind) ? [draft.id] : [])))]));
+  const names = (kind: KindName) => named.get(kind) ?? new Set<string>();
   const schemas = new Map(
     [...documents.contracts.values()].flatMap(({ id, schema, reply }) => [
       [id, schema] as const,
@@ -112,8 +121,9 @@ function lintSet(files: Files, drafts: readonly Draft[], now: number): LintSet {
     if (!cache.has(type)) cache.set(type, readFields(files.text(schemas.get(type) ?? "") ?? ""));
     return cache.get(type);
   };
+  const byDocument = draftsByDocument(drafts);
   const node: LintSet["node"] = (document, path) => {
-    const root = drafts.find((draft) => draft.document === document)?.root;
+    const root = byDocument.get(document)?.root;
     return root ? nodeAt(root, path) : { kind: "list", items: [], spot: document.source };
   };
   const hidden = drafts.some((draft) => draft.broken && draft.id === "" && draft.kind !== "test");
