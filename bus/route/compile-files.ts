@@ -1,6 +1,9 @@
 /** Files that come in: a splitter that gives one record after the other, in the contract's shape or in the file's own. */
 import { csvSplitter } from "../contract/csv.ts";
 import { parseShape } from "../contract/parse.ts";
+import { compileXmlCodec } from "../contract/xml/codec.ts";
+import { xsdToAvro } from "../contract/xml/derive.ts";
+import { locate } from "../contract/xml/locate.ts";
 import { joinPath, loadSchemas } from "../contract/xml/schema.ts";
 import { xmlSplitter } from "../contract/xml/split.ts";
 import type { SourceWire, Wire } from "./compile-wire-types.ts";
@@ -28,18 +31,15 @@ function xmlWire(wire: SourceWire, options: Options): Wire {
   if (file === undefined) return tools.fail(adapter.path, "xsd-missing", "add `record: { xsd: … }`: what each record is checked against");
   const xsd = tools.reference(file);
   const text = tools.file(xsd, adapter.path);
-  const splitter = tools.at(adapter.path, () => {
-    const schemas = loadSchemas([{ file: xsd, text }], { resolve: (location, base) => tools.text(joinPath(base, location)) });
+  const { splitter, avro } = tools.at(adapter.path, () => {
+    const all = loadSchemas([{ file: xsd, text }], { resolve: (location, base) => tools.text(joinPath(base, location)) });
     const namespaces = options.record?.namespaces ?? folded.split?.by.namespaces ?? {};
-    return xmlSplitter({
-      schemas,
-      path,
-      namespaces,
-      avro: wire.mapped ? "derive" : contract.request.schema,
-      ...limitOf(options.maxRecord),
-    });
+    const { schemas, element } = locate(all, path, namespaces);
+    const record = wire.mapped ? xsdToAvro(schemas, element) : contract.request.schema;
+    const codec = compileXmlCodec({ schemas, element, avro: record });
+    return { avro: record, splitter: xmlSplitter({ path, namespaces, codec, ...limitOf(options.maxRecord) }) };
   });
-  const shape = wire.mapped ? parseShape(splitter.avro) : undefined;
+  const shape = wire.mapped ? parseShape(avro) : undefined;
   return {
     binding: { kind: "file", options: adapter.options, splitter },
     request: shape?.kind === "record" ? shape : undefined,
