@@ -59,9 +59,19 @@ async function answerOf(parts: MockParts, binding: Binding, answer: MockDoc, sig
     throw failureOf(answer.class, answer.code);
   }
   if ("json" in answer) return { ...answer.json };
-  const bytes = parts.bytes(answer.file);
-  if (binding.service !== undefined && binding.operation !== undefined) return binding.service.readReply(binding.operation, bytes);
-  return binding.replyCodec?.read(bytes);
+  return readAnswer(binding, parts.bytes(answer.file));
+}
+
+/** As the real outlets judge an answer: a fault in it is the provider's, and so is an answer that its contract does not know. */
+function readAnswer(binding: Binding, bytes: Uint8Array): AvroRecord | undefined {
+  const { service, operation, replyCodec } = binding;
+  try {
+    return service !== undefined && operation !== undefined ? service.readReply(operation, bytes) : replyCodec?.read(bytes);
+  } catch (error) {
+    if (error instanceof BusError && error.class === "provider-fault") throw error;
+    const why = error instanceof Error ? error.message : "it cannot be read";
+    throw new BusError("provider-reply-invalid", `the provider's answer is not usable: ${why}`, { cause: error });
+  }
 }
 
 /** A provider that does not answer: the attempt's own timeout ends it, on the virtual clock. */
