@@ -180,7 +180,7 @@ describe("an unreadable file", () => {
   it.each([
     ["a.txt", "one\nEND", "xml-malformed"],
     ["a.txt.gz", "this is not gzip", "media-type"],
-    ["b.txt.gz", gzipSync("one\n".repeat(100_000)).subarray(0, 200), "media-type"],
+    ["b.txt.gz", gzipSync("one\n".repeat(500)).subarray(0, -10), "media-type"],
     ["c.txt.gz", gzipSync(Buffer.alloc(20_000_000)), "message-too-large"],
   ])("%s goes to failed with the reason, and the next file is read", async (name, content, code) => {
     const inlet = await open();

@@ -25,8 +25,12 @@ export function failureOf(error: unknown, origin: string, signal: AbortSignal): 
   const code = codeOf(error);
   if (code === "UND_ERR_INVALID_ARG")
     return new BusError("configuration", `the call to ${origin} could not be built: ${textOf(error)}`, { cause: error });
-  if (code.startsWith("HPE_"))
-    return new BusError("provider-reply-invalid", `${origin} did not answer in HTTP (${code})`, { providerCode: code, cause: error });
+  // undici leaves the parser's code out for answers that do not even begin like HTTP.
+  if (code.startsWith("HPE_") || (error instanceof Error && error.name === "HTTPParserError"))
+    return new BusError("provider-reply-invalid", `${origin} did not answer in HTTP`, {
+      providerCode: code || "HTTPParserError",
+      cause: error,
+    });
   return new BusError("endpoint-unreachable", `${origin} could not be reached: ${reasonOf(code, error)}`, { cause: error });
 }
 

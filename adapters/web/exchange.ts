@@ -22,7 +22,7 @@ export function exchange(pool: Pool, target: URL, call: WebCall, signal: AbortSi
     signal.addEventListener("abort", abort, { once: true });
     const options = {
       path: target.pathname + target.search,
-      method: call.method as Dispatcher.HttpMethod,
+      method: call.method,
       headers: call.headers,
       body: call.body,
     };
