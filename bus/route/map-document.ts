@@ -40,7 +40,7 @@ export type MapFile = Readonly<{ file: string; entries: readonly MapEntry[] }>;
 export const MAP_LIMITS = { entries: 5_000, depth: 16 } as const;
 
 /** What may stand beside the word that decides; the first of these words that is there decides. */
-export const FORMS = {
+const FORMS = {
   each: ["each", "map"],
   map: ["map", "from"],
   concat: ["concat", "with"],
@@ -49,3 +49,4 @@ export const FORMS = {
   from: ["from", "convert", "table", "default"],
 } as const;
 export type Form = keyof typeof FORMS;
+export { FORMS };
