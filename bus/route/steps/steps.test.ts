@@ -446,6 +446,16 @@ describe("xml-to-json", () => {
     expect((await failure(run([{ kind: "xml-to-json", path }], message()))).code).toBe("map-failed");
   });
 
+  it.each([
+    ["<a>", "xml-malformed"],
+    ["<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "xml-forbidden"],
+    ["<?run it?><a/>", "xml-forbidden"],
+    [`${"<a>".repeat(5_000)}${"</a>".repeat(5_000)}`, "xml-limit"],
+    ["<a/><b/>", "xml-malformed"],
+  ])("lets nothing but well-formed, bounded XML through to the converter: %.30s", async (xml, code) => {
+    expect((await failure(run([{ kind: "xml-to-json", path }], message({ xml })))).code).toBe(code);
+  });
+
   it("is not offered where nothing converts", () => {
     expect(() => compileSteps([{ kind: "xml-to-json", path }], { ...tools, xmlToJson: undefined })).toThrow(/not offered/);
   });

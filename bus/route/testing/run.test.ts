@@ -243,4 +243,20 @@ describe("coverage", () => {
       "when of moves is never false",
     ]);
   });
+
+  it("wants both sides of a condition", async () => {
+    const given = (field: string): string => `given: { json: { code: "7", kind: k, changes: [{ field: ${field} }] } }`;
+    const cases = (...fields: readonly string[]): string =>
+      fields
+        .map(
+          (field) =>
+            `  - name: ${field}\n    ${given(field)}\n    mocks: { erp: { reply: {} }, moves: { reply: {} } }\n    expect: { sent: { erp: { count: 1 } } }\n`,
+        )
+        .join("");
+    const left = async (...fields: readonly string[]): Promise<readonly string[]> =>
+      (await run("person-changed", cases(...fields))).uncovered.filter(({ route }) => route === "person-changed").map(({ what }) => what);
+    expect(await left("residence")).toEqual(["when of moves is never false"]);
+    expect(await left("name")).toEqual(["branch moves", "when of moves is never true"]);
+    expect(await left("residence", "name")).toEqual([]);
+  });
 });
