@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -8,6 +8,7 @@ import type { Accept, Clock, Inbound } from "#bus/ports.ts";
 import type { FileInletSettings } from "#bus/wire.ts";
 import { accepted } from "#test/conformance/inlet.ts";
 import { lines } from "#test/harness/lines.ts";
+import { openFound } from "./content.ts";
 import { createFileInlet, type FileInlet, type FileReport } from "./inlet.ts";
 import { globOf } from "./look.ts";
 
@@ -218,6 +219,14 @@ describe("what is no file to take", () => {
     };
     expect(outcomes(await inlet.run())).toEqual({ "a.txt": "refused" });
     expect(seen).toEqual([]);
+  });
+
+  it("is a link to a file that looks just like the one seen before", async () => {
+    await drop("secret", "secret");
+    const { size, mtimeMs } = await stat(join(directory, "secret"));
+    const path = join(directory, "a.txt");
+    await symlink(join(directory, "secret"), path);
+    await expect(openFound({ name: "a.txt", path, size, mtimeMs })).rejects.toMatchObject({ code: "not-found" });
   });
 
   it("names match as written", () => {

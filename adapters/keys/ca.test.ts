@@ -93,6 +93,16 @@ describe("system certificates", () => {
     expect(keys.identify(new X509Certificate(forged.cert))).toBeUndefined();
   });
 
+  it("identify nobody once a letter of them was changed", async () => {
+    const keys = await openKeys(dataDir);
+    const { cert } = await keys.issue("taxoffice/erp", "1010600034203");
+    const der = Buffer.from(cert.replaceAll(/-----[A-Z ]+-----|\s/g, ""), "base64");
+    der[der.indexOf("taxoffice/erp")] = "m".charCodeAt(0);
+    const changed = new X509Certificate(der);
+    expect(changed.subject).toContain("CN=maxoffice/erp");
+    expect(keys.identify(changed)).toBeUndefined();
+  });
+
   it("identify nobody by the authority's own certificate or the server's", async () => {
     const keys = await openKeys(dataDir);
     expect(keys.identify(new X509Certificate(keys.ca))).toBeUndefined();
