@@ -29,7 +29,7 @@ function xmlWire(wire: SourceWire, options: Options): Wire {
   if (path === undefined)
     return tools.fail(adapter.path, "record-missing", "add `record: { xpath: … }`: where the records stand in the file");
   if (file === undefined) return tools.fail(adapter.path, "xsd-missing", "add `record: { xsd: … }`: what each record is checked against");
-  const xsd = tools.reference(file);
+  const xsd = tools.reference(file, [...adapter.path, "record", "xsd"]);
   const text = tools.file(xsd, adapter.path);
   const { splitter, avro } = tools.at(adapter.path, () => {
     const all = loadSchemas([{ file: xsd, text }], { resolve: (location, base) => tools.text(joinPath(base, location)) });

@@ -31,8 +31,8 @@ export interface Tools {
   file(name: string, path: Path): string;
   /** Text of a file that another file names, if it is there; remembered as well. */
   text(name: string): string | undefined;
-  /** A file that the adapter's options name, as a path from the root. */
-  reference(written: string): string;
+  /** A file that the options at `path` name, as a path from the root: relative to the file they stand in, maybe a template's. */
+  reference(written: string, path: Path): string;
   /** `file:line` of a node. */
   place(path: Path): string;
   /** Compiles a map between shapes, as far as they are known. Throws CompileFault. */
@@ -62,7 +62,7 @@ export function createTools(document: Located, files: Files, maps: MapCache): To
       used.set(name, text);
       return text;
     },
-    reference: (written) => resolvePath(document.source.file, written),
+    reference: (written, path) => resolvePath(spot(path).file, written),
     text(name) {
       const text = files.text(name);
       if (text !== undefined) used.set(name, text);

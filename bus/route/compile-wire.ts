@@ -42,7 +42,7 @@ function jsonWire(wire: Both, { name: kind, options }: AdapterDoc): Wire {
 function soapWire(wire: Both, adapter: AdapterDoc): Wire {
   const { contract, reply, tools } = wire;
   const options = adapter.options as { wsdl: string; service?: string; operation?: string };
-  const file = tools.reference(options.wsdl);
+  const file = tools.reference(options.wsdl, [...adapter.path, "wsdl"]);
   tools.file(file, [...adapter.path, "wsdl"]);
   const source = {
     wsdl: file,

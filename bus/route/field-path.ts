@@ -1,5 +1,5 @@
 /**
- * Field paths: `personalCode`, `residence.country`, `headers.official-id`, `call.user`, `message.id`. A path is a path, never an
+ * Field paths: `personalCode`, `residence.country`, `headers.official-id`, `call.user`, `$id`. A path is a path, never an
  * expression: no operators, no wildcards. Names are split at dots; a path that crosses a list gives the list of what it finds.
  */
 import type { AvroRecord, Message } from "../envelope.ts";
@@ -51,7 +51,7 @@ function step(value: unknown, name: string): unknown {
   return Object.hasOwn(value, name) ? (value as AvroRecord)[name] : undefined;
 }
 
-/** The message's own facts that an expression may name (`$headers`) and a field path (`message.id`). */
+/** The message's own facts that an expression and a field path may name. */
 export const FACTS = ["headers", "call", "id", "source", "key", "subject", "correlationId", "time"] as const;
 export type Fact = (typeof FACTS)[number];
 
@@ -60,23 +60,28 @@ export function factOf(message: Message, fact: Fact): unknown {
 }
 
 /**
- * Compiles a path over a message: `headers.NAME`, `call.NAME` and `message.id|source|subject|key|correlationId|time` read its
- * own facts, anything else a field of the value.
+ * Compiles a path over a message: `headers.NAME` and `call.NAME` (also `$headers.NAME`, `$call.NAME`, as expressions write them)
+ * and `$id`, `$source`, `$subject`, `$key`, `$correlationId`, `$time` read its own facts, anything else a field of the value.
  */
 export function compileMessagePath(path: string): (message: Message) => unknown {
   const [first = "", ...rest] = parsePath(path);
-  if (first === "headers" && rest.length > 0) {
-    const name = rest.join(".").toLowerCase();
-    return (message) => message.envelope.headers[name];
+  const marked = first.startsWith("$");
+  const name = marked ? first.slice(1) : first;
+  if (name === "headers" && rest.length > 0) {
+    const header = rest.join(".").toLowerCase();
+    return (message) => message.envelope.headers[header];
   }
-  if (first === "call" && rest.length === 1) {
+  if (name === "call" && rest.length === 1) {
     const inner = getterOf(rest);
     return (message) => inner(message.envelope.call);
   }
-  if (first === "message" && rest.length > 0) {
-    const fact = FACTS.find((known) => known === rest.join("."));
-    if (fact === undefined || fact === "headers" || fact === "call") {
-      throw new BusError("configuration", `\`${path}\`: a message has id, source, subject, key, correlationId and time`);
+  if (marked) {
+    const fact = FACTS.find((known) => known === name);
+    if (fact === undefined || fact === "headers" || fact === "call" || rest.length > 0) {
+      throw new BusError(
+        "configuration",
+        `\`${path}\`: a message has $id, $source, $subject, $key, $correlationId, $time, headers.NAME and call.NAME`,
+      );
     }
     return (message) => message.envelope[fact];
   }

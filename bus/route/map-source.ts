@@ -77,11 +77,11 @@ export function compileStart(path: string): Make {
     return (_, root) => get(root);
   }
   if (path.startsWith("$")) {
-    const [first = "", ...rest] = path.slice(1).split(".");
+    const [first = ""] = path.slice(1).split(".");
     if (!(FACTS as readonly string[]).includes(first)) {
       throw new BusError("configuration", `\`${path}\`: known are ${FACTS.map((fact) => `$${fact}`).join(", ")}, $ and $$`);
     }
-    const get = compileMessagePath(rest.length === 0 ? `message.${first}` : [first, ...rest].join("."));
+    const get = compileMessagePath(path);
     return (_item, _root, message) => (message === undefined ? undefined : get(message));
   }
   const get = compilePath(path);

@@ -220,8 +220,8 @@ describe("filter", () => {
     const all = [
       test("headers.Case-Number", "T-1"),
       test("call.user", "2000000000001"),
-      test("message.id", "m-1"),
-      test("message.source", "taxoffice/erp"),
+      test("$id", "m-1"),
+      test("$source", "taxoffice/erp"),
     ];
     expect((await run(all, message())).kind).toBe("next");
   });
@@ -230,7 +230,7 @@ describe("filter", () => {
     const build = (doc: PredicateDoc) => () => compileSteps([{ kind: "filter", path, when: doc, onDrop: "journal" }], tools);
     expect(build({ language: "xpath", text: "/a", namespaces: {}, path })).toThrow(/not the XML/);
     expect(build({ language: "field", field: "a", matches: "(", path })).toThrow(/no regular expression/);
-    expect(build({ language: "field", field: "message.nope", exists: true, path })).toThrow(/a message has id/);
+    expect(build({ language: "field", field: "$nope", exists: true, path })).toThrow(/a message has \$id/);
   });
 });
 
@@ -277,6 +277,18 @@ describe("dedupe", () => {
     const context = world();
     await run([dedupe("fault")], message({}, "m-1"), context);
     expect((await run([dedupe("fault")], message({}, "m-1"), context)).kind).toBe("next");
+  });
+
+  it("takes the message's own id as the key", async () => {
+    const doc: StepDoc = { kind: "dedupe", path, key: field("$id"), window: 100, onDuplicate: "fault" };
+    const context = world();
+    const keys: string[] = [];
+    const spied = {
+      ...context,
+      remember: (key: string, window: number, value: string) => (keys.push(key), context.remember(key, window, value)),
+    };
+    await run([doc], message({ $id: "a field is no fact" }, "m-1"), spied);
+    expect(keys).toEqual(["dedupe m-1"]);
   });
 
   it("refuses, or gives the first reply", async () => {
