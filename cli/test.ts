@@ -26,8 +26,5 @@ function text(report: TestReport, coverage: boolean): readonly string[] {
 
 function caseText(result: CaseResult): readonly string[] {
   const head = `${result.ok ? "ok  " : "FAIL"}  ${result.route}: ${result.name}  (${result.file}:${result.line})`;
-  return [
-    head,
-    ...result.problems.map(({ what, expected, actual }) => `      ${what}: expected ${String(expected)}, got ${String(actual)}`),
-  ];
+  return [head, ...result.problems.map(({ what, expected, actual }) => `      ${what}: expected ${expected}, got ${actual}`)];
 }

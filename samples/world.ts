@@ -15,12 +15,3 @@ export const WORLD: readonly SampleSystem[] = [
   { system: "bns/lake", program: "samples/statistics/main.ts", variable: "bns.url" },
   { system: "asp/vehicles", program: "samples/vehicles/main.ts", variable: "vehicles.url" },
 ];
-
-/** Addresses by system, as `tour.ts` wants them in SAMPLE_WORLD, from the route variables that the programs filled. */
-export function addressesOf(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const found = WORLD.flatMap(({ system, variable }) => {
-    const address = variables[variable];
-    return address === undefined ? [] : [[system, address] as const];
-  });
-  return Object.fromEntries(found);
-}

@@ -61,7 +61,7 @@ const isTest = (file: string): boolean => /\.test\.tsx?$/u.test(file);
 function edges(file: string): Edge[] {
   const text = readFileSync(join(root, file), "utf8");
   const found = text.matchAll(
-    /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s*"([^"]+)"|import\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/gu,
+    /(?:^|\n)\s*(?:import|export)\s[^;"]*?from\s*"([^"]+)"|import\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/gu,
   );
   return [...found].map((match) => ({ file, target: match[1] ?? match[2] ?? match[3] ?? "" }));
 }

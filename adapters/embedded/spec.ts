@@ -6,9 +6,3 @@ export const FEATURES = {
   transport: ["durable", "ordered", "groups", "durable-wait", "request", "restart", "shared-log"],
   store: ["unique", "version", "range", "blobs", "restart"],
 } as const;
-
-export const spec = {
-  name: "embedded",
-  title: "Embedded engine: SQLite in one worker thread, one data folder, one process",
-  features: FEATURES,
-} as const;

@@ -39,7 +39,7 @@ const outlet: OptionsSchema = {
     },
     headers: {
       type: "object",
-      additionalProperties: { type: "string" },
+      additionalProperties: { type: "string", "x-secret": true },
       description: "HTTP headers added to each call; values may use ${var:…} and ${secret:…}.",
     },
   },

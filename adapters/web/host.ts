@@ -11,8 +11,6 @@ import { closeServers, listen } from "./listen.ts";
 import { createMounts } from "./mounts.ts";
 import { createServe } from "./serve.ts";
 
-export type { CallerFacts, Identify } from "./caller.ts";
-
 export type WebHostSettings = Readonly<{
   /** The plain port: console, admin API; with `samples` also the face to systems, for callers on this machine. */
   http: Readonly<{ host: string; port: number }>;

@@ -25,5 +25,3 @@ export type StepDoc =
   | StepShape<"reject", { code: string; reason: string }>
   /** Untyped XML text in `from` (default: the record's field `xml`) to plain values in `into`. */
   | StepShape<"xml-to-json", { from?: string; into?: string }>;
-
-export type StepKind = StepDoc["kind"];

@@ -7,7 +7,6 @@
  * `$id`, `$source`, `$subject`, `$key`, `$correlationId`, `$time`; anything else is a dotted path into the contract's record.
  */
 import type { CallContext } from "../envelope.ts";
-import type { ErrorClass } from "../errors.ts";
 import type { Pattern } from "../contract/contract.ts";
 import type { DeliverDoc, FailureDoc } from "./documents-deliver.ts";
 import type { TestDoc } from "./documents-test.ts";
@@ -212,4 +211,4 @@ export function resolvePath(file: string, reference: string): string {
   return parts.join("/");
 }
 
-export type { DeliverDoc, FailureDoc, StepDoc, TestDoc, ErrorClass };
+export type { DeliverDoc, FailureDoc, StepDoc, TestDoc };

@@ -29,9 +29,9 @@ describe("kill -9 under load", () => {
     let sequence = 0;
     for (let kill = 0; kill < KILLS; kill += 1) {
       const bus = await site.start({ variables: world.variables });
-      let alive = true;
+      const life = new AbortController();
       const senders = Array.from({ length: 8 }, async (_, lane) => {
-        while (alive) {
+        while (!life.signal.aborted) {
           const n = (sequence += 1);
           if (lane < 6)
             await send(
@@ -49,7 +49,7 @@ describe("kill -9 under load", () => {
       });
       await new Promise((resolve) => setTimeout(resolve, 30 + Math.random() * 350));
       await bus.end("SIGKILL");
-      alive = false;
+      life.abort();
       await Promise.all(senders);
     }
     expect(events.size).toBeGreaterThan(KILLS * 5);

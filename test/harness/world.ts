@@ -48,7 +48,7 @@ export async function openSubscribers(): Promise<Subscribers> {
 /** A person's number with its check digit. */
 export function idnp(n: number): string {
   const digits = String(200_000_000_000 + n);
-  const sum = [...digits].reduce((total, digit, at) => total + Number(digit) * ([7, 3, 1][at % 3] ?? 0), 0);
+  const sum = Array.from(digits).reduce((total, digit, at) => total + Number(digit) * ([7, 3, 1][at % 3] ?? 0), 0);
   return `${digits}${sum % 10}`;
 }
 

@@ -3,7 +3,7 @@ import { XSD_NS, XML_NS, nameKey, showName } from "./names.ts";
 import type { Name } from "./names.ts";
 import { builtinType } from "./facets.ts";
 import type { SimpleType } from "./facets.ts";
-import { childrenOf, readTree, schemaError } from "./tree.ts";
+import { readTree, schemaError } from "./tree.ts";
 import type { XNode } from "./tree.ts";
 import type { ComplexType, ElementDecl, SchemaDocument, SchemaOptions, SchemaSet } from "./model.ts";
 import { buildSimpleType } from "./simple-types.ts";
@@ -191,11 +191,4 @@ function makeLoader(
     substituted: (name) => heads.has(name.local),
   };
   return loader;
-}
-
-/** Names of the global elements, for messages and tools. */
-export function globalElements(set: SchemaSet): Name[] {
-  return set.documents.flatMap((document) =>
-    childrenOf(document.root, XSD_NS, "element").map((node) => ({ ns: document.target, local: node.attributes.get("name") ?? "" })),
-  );
 }

@@ -1,5 +1,5 @@
 /** Files that documents lean on: WSDL and XSD of adapters, maps nobody uses, routes without tests. */
-import { resolvePath, type AdapterDoc, type Path, type RouteDoc } from "../documents.ts";
+import { resolvePath, type Path } from "../documents.ts";
 import { missingFile } from "../schema/walk.ts";
 import type { Rule } from "./rule.ts";
 import { pathOf, stepsOf } from "./visit.ts";
@@ -16,16 +16,6 @@ function fileOptions(value: unknown, path: Path): readonly FileOption[] {
       ? [{ path: pathOf(path, name), reference: inner, name }]
       : fileOptions(inner, pathOf(path, name)),
   );
-}
-
-/** A file option of an adapter as a path from the root: relative to the file it is written in, which may be a template's. */
-export function optionFile(route: RouteDoc, adapter: AdapterDoc, ...names: readonly string[]): string | undefined {
-  const path = pathOf(adapter.path, ...names);
-  const value = names.reduce<unknown>(
-    (at, name) => (typeof at === "object" && at !== null ? (at as Record<string, unknown>)[name] : undefined),
-    adapter.options,
-  );
-  return typeof value === "string" ? resolvePath(route.source.place(path).file, value) : undefined;
 }
 
 export const adapterFiles: Rule = {

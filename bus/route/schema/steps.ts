@@ -122,8 +122,6 @@ const one: Readonly<Record<string, Schema>> = {
   ),
 };
 
-export const STEP_KINDS = Object.keys(one);
-
 export const step: Schema = {
   type: "object",
   properties: one,
