@@ -91,7 +91,7 @@ function attributeValue(c: Cursor, start: number, end: number): string {
   if (less !== -1) fail(c, "xml-malformed", "< may not stand in an attribute; write &lt;", start + less);
   // XML 1.0 §3.3.3: a line end counts as one space; a space written as a reference stays what it is.
   const spaced = /[\t\n\r]/.test(raw) ? raw.replace(/\r\n|[\t\n\r]/g, " ") : raw;
-  return c.plain || !spaced.includes("&") ? spaced : resolveReferences(c, spaced, start);
+  return !spaced.includes("&") ? spaced : resolveReferences(c, spaced, start);
 }
 
 function declare(c: Cursor, declarations: string[], raw: string, uri: string, index: number): void {

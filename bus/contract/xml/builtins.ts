@@ -1,4 +1,5 @@
 /** The built-in simple types of XML Schema 1.0 part 2: lexical form, white space, order and equality. */
+import { daysFromDate, millisFromInstant } from "../values.ts";
 import { isNcName } from "./state.ts";
 
 export type WhiteSpace = "preserve" | "replace" | "collapse";
@@ -201,6 +202,16 @@ table.set("boolean", {
   canonical: (value) => (value === "1" ? "true" : value === "0" ? "false" : value),
 });
 
+/** The plain forms are looked at without a regular expression; all others by the rules above. */
+function isDate(value: string): boolean {
+  return (value.length === 10 && daysFromDate(value) !== undefined) || moment("date", value) !== undefined;
+}
+
+function isDateTime(value: string): boolean {
+  const plain = value.charCodeAt(value.length - 1) === 90 && value.charCodeAt(10) === 84;
+  return (plain && millisFromInstant(value) !== undefined) || moment("dateTime", value) !== undefined;
+}
+
 const SAMPLES: Readonly<Record<string, string>> = {
   dateTime: "2026-01-31T08:00:00Z",
   date: "2026-01-31",
@@ -216,7 +227,7 @@ for (const [name, sample] of Object.entries(SAMPLES)) {
     name,
     family: "time",
     whiteSpace: "collapse",
-    test: (value) => moment(name, value) !== undefined,
+    test: name === "date" ? isDate : name === "dateTime" ? isDateTime : (value) => moment(name, value) !== undefined,
     expected: `${name} such as ${sample}`,
     length: undefined,
     canonical: (value) => {

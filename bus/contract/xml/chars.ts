@@ -33,7 +33,7 @@ export function decodeDocument(bytes: Uint8Array, maxBytes: number): { src: stri
     throw new BusError("xml-encoding", "the document is not valid UTF-8; send UTF-8", { places: [badByte(bytes)] });
   }
   const start = src.charCodeAt(0) === 0xfeff ? 1 : 0;
-  const bad = FORBIDDEN.exec(src);
+  const bad = suspicious(bytes) ? FORBIDDEN.exec(src) : null;
   if (bad !== null) {
     const utf16 = bytes[0] === 0 || bytes[1] === 0;
     const text = utf16
@@ -42,6 +42,16 @@ export function decodeDocument(bytes: Uint8Array, maxBytes: number): { src: stri
     throw new BusError(utf16 ? "xml-encoding" : "xml-forbidden", text, { places: [{ ...lineColumn(src, bad.index), text }] });
   }
   return { src, start: start + declarationLength(start === 0 ? src : src.slice(1)) };
+}
+
+/** Might the bytes hold a character that XML forbids? Control characters, and U+FFFE and U+FFFF, which begin with EF BF. */
+function suspicious(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte < 32 && byte !== 10 && byte !== 13 && byte !== 9) return true;
+    if (byte === 0xef && bytes[i + 1] === 0xbf && (bytes[i + 2] ?? 0) >= 0xbe) return true;
+  }
+  return false;
 }
 
 function declarationLength(src: string): number {

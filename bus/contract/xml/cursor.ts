@@ -14,6 +14,8 @@ const GT = 62;
 const SLASH = 47;
 const BANG = 33;
 const QUERY = 63;
+/** Text up to this length is looked through letter by letter. */
+const NEAR = 64;
 
 export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes: number = XML_LIMITS.bytes): Cursor {
   const { src, start } = decodeDocument(bytes, maxBytes);
@@ -32,7 +34,7 @@ export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes
     attributes: 0,
     attributeNames: [],
     attributeValues: [],
-    plain: !src.includes("&") && !src.includes("\r") && !src.includes("]]>"),
+    last: undefined,
     references: 0,
     places: [],
     base: 0,
@@ -116,24 +118,53 @@ function skipBetween(c: Cursor): void {
 
 /** Opens the element whose < stands at the cursor. */
 export function openChild(c: Cursor): Name {
-  const { src } = c;
+  const { src, depth } = c;
   const start = c.pos + 1;
-  let pos = start;
-  let code = src.charCodeAt(pos);
-  while (code !== GT && code !== 32 && code !== SLASH && code !== 10 && code !== LT && code === code && code !== 9 && code !== 13) {
-    code = src.charCodeAt(++pos);
-  }
-  const raw = src.slice(start, pos);
+  const guess = c.last?.follower;
+  const raw = guess !== undefined && standsAt(src, start, guess.raw) ? guess.raw : rawName(src, start);
+  const pos = start + raw.length;
   c.at = c.pos;
-  if (c.depth >= XML_LIMITS.depth) fail(c, "xml-limit", `elements may nest at most ${XML_LIMITS.depth} deep`);
-  c.raw[c.depth] = raw;
-  c.ordinals[c.depth] = 0;
-  c.scopes[c.depth] = c.scope;
-  c.depth++;
+  if (depth >= XML_LIMITS.depth) fail(c, "xml-limit", `elements may nest at most ${XML_LIMITS.depth} deep`);
+  c.raw[depth] = raw;
+  c.ordinals[depth] = 0;
+  c.scopes[depth] = c.scope;
+  c.depth = depth + 1;
   c.attributes = 0;
-  if (code === GT) c.pos = pos + 1;
+  if (src.charCodeAt(pos) === GT) c.pos = pos + 1;
   else readAttributes(c, pos);
-  return c.scope.elements.get(raw) ?? newName(c, raw, start, false);
+  if (guess !== undefined && guess.raw === raw && guess.scope === c.scope) {
+    c.last = guess;
+    return guess.name;
+  }
+  return lookUp(c, raw, start);
+}
+
+/** Does the whole name at `start` read like this? */
+function standsAt(src: string, start: number, raw: string): boolean {
+  const { length } = raw;
+  for (let i = 0; i < length; i++) if (src.charCodeAt(start + i) !== raw.charCodeAt(i)) return false;
+  return endsName(src.charCodeAt(start + length));
+}
+
+function endsName(code: number): boolean {
+  return code === GT || code === 32 || code === SLASH || code === 10 || code === LT || code === 9 || code === 13 || Number.isNaN(code);
+}
+
+function rawName(src: string, start: number): string {
+  let pos = start;
+  while (!endsName(src.charCodeAt(pos))) pos++;
+  return src.slice(start, pos);
+}
+
+function lookUp(c: Cursor, raw: string, start: number): Name {
+  const known = c.scope.elements.get(raw);
+  if (known === undefined) {
+    c.last = undefined;
+    return newName(c, raw, start, false);
+  }
+  if (c.last !== undefined) c.last.follower = known;
+  c.last = known;
+  return known.name;
 }
 
 /** Ends the open element; the cursor stands before its end tag (or right behind `<a/>`). */
@@ -146,7 +177,7 @@ export function closeTag(c: Cursor): void {
   const { src } = c;
   const raw = c.raw[c.depth - 1] ?? "";
   let pos = c.pos + 2;
-  if (!src.startsWith(raw, pos)) wrongEnd(c, raw);
+  for (let i = 0; i < raw.length; i++) if (src.charCodeAt(pos + i) !== raw.charCodeAt(i)) wrongEnd(c, raw);
   pos += raw.length;
   if (src.charCodeAt(pos) !== GT) {
     while (isSpace(src.charCodeAt(pos))) pos++;
@@ -167,15 +198,26 @@ export function readText(c: Cursor): string {
     closeTag(c);
     return "";
   }
+  const { src } = c;
   const start = c.pos;
-  const end = c.src.indexOf("<", start);
-  if (end !== -1 && c.src.charCodeAt(end + 1) === SLASH) {
-    c.pos = end;
-    const text = c.src.slice(start, end);
-    closeTag(c);
-    return c.plain ? text : cookText(c, text, start);
+  const near = start + NEAR;
+  let pos = start;
+  let plain = true;
+  let code = src.charCodeAt(pos);
+  while (code !== LT && pos < near) {
+    if (code === 38 || code === 93 || code === 13) plain = false;
+    code = src.charCodeAt(++pos);
   }
-  return readPieces(c);
+  if (code !== LT) {
+    // Long text: the engine's own search is faster than a loop.
+    pos = src.indexOf("<", pos);
+    plain = false;
+  }
+  if (src.charCodeAt(pos + 1) !== SLASH || pos === -1) return readPieces(c);
+  c.pos = pos;
+  const text = src.slice(start, pos);
+  closeTag(c);
+  return plain ? text : cookText(c, text, start);
 }
 
 function readPieces(c: Cursor): string {

@@ -13,11 +13,17 @@ export type Scope = Readonly<{
   /** What the element that opened this scope declared: alternating prefix, namespace. */
   declared: readonly string[];
   /** Raw element and attribute names that were resolved here and belong to the vocabulary. */
-  elements: Map<string, Name>;
+  elements: Map<string, ElementName>;
   attributes: Map<string, Name>;
   /** Scopes opened below this one, by their declarations. */
   inner: Map<string, Scope>;
 }>;
+
+/**
+ * A raw element name as it resolved in its scope. `follower` is the element that came after it last time: messages of one
+ * kind repeat themselves, so the next name is mostly known before it is read and only compared.
+ */
+export type ElementName = Readonly<{ raw: string; name: Name; scope: Scope }> & { follower: ElementName | undefined };
 
 /** The names a compiled reader knows, and the scope every document starts in. */
 export type Vocabulary = Readonly<{ names: Map<string, Name>; root: Scope }>;
@@ -69,7 +75,7 @@ export function enterScope(scope: Scope, declarations: readonly string[]): Scope
   return made;
 }
 
-/** Resolves a raw name; undefined when its prefix is unbound. Only names of the vocabulary are remembered. */
+/** Resolves a raw name; undefined when its prefix is unbound. */
 export function resolveName(vocabulary: Vocabulary, scope: Scope, raw: string, attribute: boolean): Name | undefined {
   const colon = raw.indexOf(":");
   const prefix = colon === -1 ? "" : raw.slice(0, colon);
@@ -78,6 +84,8 @@ export function resolveName(vocabulary: Vocabulary, scope: Scope, raw: string, a
   const local = raw.slice(colon + 1);
   const known = vocabulary.names.get(nameKey(ns ?? "", local));
   if (known === undefined) return { ns: ns ?? "", local };
-  (attribute ? scope.attributes : scope.elements).set(raw, known);
+  // Only names of the vocabulary are remembered.
+  if (attribute) scope.attributes.set(raw, known);
+  else scope.elements.set(raw, { raw, name: known, scope, follower: undefined });
   return known;
 }

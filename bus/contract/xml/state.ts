@@ -3,7 +3,7 @@ import { BusError } from "../../errors.ts";
 import type { ErrorCode, Place } from "../../errors.ts";
 import { XML_LIMITS, lineColumn, referenceChar } from "./chars.ts";
 import { resolveName } from "./names.ts";
-import type { Name, Scope, Vocabulary } from "./names.ts";
+import type { ElementName, Name, Scope, Vocabulary } from "./names.ts";
 
 export type Cursor = {
   readonly vocabulary: Vocabulary;
@@ -25,8 +25,8 @@ export type Cursor = {
   attributes: number;
   readonly attributeNames: Name[];
   readonly attributeValues: string[];
-  /** No `&`, CR or `]]>` anywhere: text is what stands there. */
-  readonly plain: boolean;
+  /** The element opened last, for the guess which comes next. */
+  last: ElementName | undefined;
   references: number;
   /** Violations so far, and how many outer elements their paths leave out (a SOAP envelope and body). */
   readonly places: Place[];
