@@ -1,0 +1,239 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { JournalRecord } from "#bus/journal/record.ts";
+import type { Clock } from "#bus/ports.ts";
+import { codeOf, eventually } from "#test/conformance/cases.ts";
+import { envelope } from "#test/conformance/transport.ts";
+import { openEmbedded, realClock, type Embedded, type EmbeddedLimits } from "./engine.ts";
+
+const T0 = 1_800_000_000_000;
+const HOUR = 3_600_000;
+const record = (n: number, more: Partial<JournalRecord> = {}): JournalRecord => ({
+  step: "accepted",
+  outcome: "ok",
+  time: T0 + n,
+  id: `m-${n}`,
+  correlationId: "c",
+  ...more,
+});
+
+let dataDir = "";
+const engines: Embedded[] = [];
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "mbus-engine-"));
+});
+afterEach(async () => {
+  for (const engine of engines.splice(0)) await engine.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+async function open(limits: Partial<EmbeddedLimits> = {}, clock: Clock = realClock): Promise<Embedded> {
+  const engine = await openEmbedded({ dataDir, limits, clock });
+  engines.push(engine);
+  return engine;
+}
+const message = async (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => "",
+    (error: unknown) => String(error),
+  );
+const noon = (at: number): Clock => ({ ...realClock, now: () => at });
+
+describe("the data folder", () => {
+  it("is held by one engine; a second is told by which process", async () => {
+    await open();
+    const refused = openEmbedded({ dataDir });
+    expect(await message(refused)).toContain(`in use by process ${process.pid}`);
+    expect(await codeOf(refused)).toBe("configuration");
+  });
+  it("is free again after close", async () => {
+    await (await open()).close();
+    expect(await (await open()).check()).toEqual(["ok"]);
+  });
+  it("of a newer version is refused, not read", async () => {
+    await (await open()).close();
+    const db = new DatabaseSync(join(dataDir, "engine.db"));
+    db.exec("PRAGMA user_version = 99");
+    db.close();
+    expect(await message(openEmbedded({ dataDir }))).toMatch(/newer version \(format 99/);
+  });
+  it("is written with full synchronisation and pages of 8 KiB", async () => {
+    await (await open()).close();
+    const db = new DatabaseSync(join(dataDir, "engine.db"));
+    expect(db.prepare("PRAGMA page_size").get()).toEqual({ page_size: 8_192 });
+    expect(db.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+    db.close();
+  });
+});
+
+describe("damage", () => {
+  it("of a stored record is an error that names the position, never a wrong record", async () => {
+    const engine = await open();
+    await engine.journal.append([record(1, { detail: "needle-needle-needle" })]);
+    await engine.close();
+    const path = join(dataDir, "engine.db");
+    const bytes = await readFile(path);
+    const at = bytes.indexOf("needle-needle");
+    expect(at).toBeGreaterThan(0);
+    bytes[at] = 0x4e;
+    await writeFile(path, bytes);
+    const again = openEmbedded({ dataDir }).then(async (opened) => {
+      engines.push(opened);
+      return opened.journal.read(1, 10);
+    });
+    expect(await message(again)).toMatch(/block at position 1 does not match its checksum/);
+  });
+  it("of the tail of the write-ahead log loses only what was never whole", async () => {
+    const engine = await open({ checkpointPages: 100_000 });
+    for (let n = 0; n < 20; n++) await engine.journal.append([record(n)]);
+    const wal = await readFile(join(dataDir, "engine.db-wal"));
+    const main = await readFile(join(dataDir, "engine.db"));
+    await engine.close();
+    for (const cut of [1, 100, 4_096, 8_192, 9_000, 30_000]) {
+      const folder = await mkdtemp(join(tmpdir(), "mbus-torn-"));
+      await writeFile(join(folder, "engine.db"), main);
+      await writeFile(join(folder, "engine.db-wal"), wal.subarray(0, wal.length - cut));
+      const torn = await openEmbedded({ dataDir: folder });
+      const ids = (await torn.journal.read(1, 100)).map((one) => one.id);
+      expect(ids).toEqual(Array.from({ length: ids.length }, (_, n) => `m-${n}`));
+      expect(ids.length).toBeGreaterThan(10);
+      expect(ids.length).toBeLessThan(20);
+      expect(await torn.journal.append([record(99)])).toEqual([{ position: ids.length + 1 }]);
+      await torn.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("limits", () => {
+  it("make writers wait while much is queued, and refuse them when too many wait", async () => {
+    const engine = await open({ queueBytes: 10_000, waiters: 5 });
+    const original = new Uint8Array(9_000);
+    const codes = await Promise.all(Array.from({ length: 20 }, (_, n) => codeOf(engine.journal.append([record(n, { original })]))));
+    expect(codes.filter((code) => code === "journal-busy").length).toBeGreaterThan(5);
+    const kept = codes.filter((code) => code === "").length;
+    expect(kept).toBeGreaterThanOrEqual(6);
+    expect(await engine.journal.read(1, 100)).toHaveLength(kept);
+    expect((await engine.stats()).queuedBytes).toBe(0);
+  });
+  it("refuse a record, document and blob above their size", async () => {
+    const engine = await open({ recordBytes: 1_000, documentBytes: 1_000, blobBytes: 1_000 });
+    expect(await codeOf(engine.journal.append([record(1, { original: new Uint8Array(1_001) })]))).toBe("message-too-large");
+    expect(await codeOf((await engine.store.collection<string>("c")).insert("1", "x".repeat(1_001)))).toBe("message-too-large");
+    expect(await codeOf(engine.store.blobs.put("b", new Uint8Array(1_001)))).toBe("message-too-large");
+    await engine.journal.append([record(2)]);
+    expect((await engine.journal.read(1, 10)).map((one) => one.id)).toEqual(["m-2"]);
+  });
+  it("stop a group from reading on when its keys are blocked, and let it go on after", async () => {
+    const engine = await open({ lookAhead: 50 });
+    for (let n = 0; n < 400; n++) await engine.transport.publish("t", envelope(n, { key: n % 2 === 0 ? "stuck" : `k${n}` }));
+    const seen: string[] = [];
+    let free = (): void => undefined;
+    const stuck = new Promise<void>((resolve) => (free = resolve));
+    const subscription = await engine.transport.subscribe(
+      "t",
+      "g",
+      { concurrency: 4, ordered: true, from: "start" },
+      async ({ envelope: { id } }) => {
+        if (id === "m-0") await stuck;
+        seen.push(id);
+      },
+    );
+    await eventually(() => seen.length >= 49, "what the look-ahead allows");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen.length).toBeLessThan(200);
+    free();
+    await eventually(() => seen.length === 400, "all");
+    expect((await subscription.state()).lag).toBe(0);
+    expect(seen.filter((id) => Number(id.slice(2)) % 2 === 0)).toEqual(Array.from({ length: 200 }, (_, n) => `m-${n * 2}`));
+  });
+  it("let close end while a handler never does", async () => {
+    const engine = await open({ drainMs: 50 });
+    let started = false;
+    await engine.transport.subscribe("t", "g", { concurrency: 1, ordered: false, from: "start" }, () => {
+      started = true;
+      return new Promise(() => undefined);
+    });
+    await engine.transport.publish("t", envelope(1));
+    await eventually(() => started, "a handler");
+    await engine.close();
+    const again = await open();
+    const seen: number[] = [];
+    await again.transport.subscribe("t", "g", { concurrency: 1, ordered: false, from: "start" }, ({ attempt }) => {
+      seen.push(attempt);
+      return Promise.resolve();
+    });
+    await eventually(() => seen.length === 1, "the unfinished message");
+    expect(seen).toEqual([2]);
+  });
+});
+
+describe("retention", () => {
+  const fill = async (engine: Embedded, topic?: string): Promise<void> => {
+    for (let hour = 0; hour < 10; hour++) {
+      const more = topic === undefined ? {} : { topic, envelope: envelope(hour) };
+      await engine.journal.append(Array.from({ length: 50 }, (_, n) => record(hour * HOUR + n, more)));
+    }
+  };
+  it("deletes by age, and what is left is read and found", async () => {
+    const engine = await open({ runRecords: 60 }, noon(T0 + 10 * HOUR));
+    await fill(engine);
+    expect((await engine.retain({ maxAge: 5.5 * HOUR })).records).toBe(250);
+    const left = await engine.journal.read(1, 1_000);
+    expect(left).toHaveLength(250);
+    expect(left[0]?.position).toBe(251);
+    expect((await engine.journal.find({ correlationId: "c", limit: 1_000 })).records).toHaveLength(250);
+    expect((await engine.journal.find({ id: `m-${HOUR}` })).records).toEqual([]);
+    expect((await engine.journal.find({ to: T0 + 6 * HOUR, limit: 1_000 })).records).toHaveLength(50);
+  });
+  it("deletes by size, the newest stays", async () => {
+    const engine = await open();
+    for (let n = 0; n < 40; n++) await engine.journal.append([record(n, { original: new Uint8Array(100_000) })]);
+    const before = (await engine.stats()).bytes;
+    await engine.retain({ maxBytes: before / 2 });
+    const { bytes, first, last } = await engine.stats();
+    expect(bytes).toBeLessThan(before * 0.6);
+    expect(last).toBe(40);
+    expect(first).toBeGreaterThan(10);
+    await engine.retain({ maxBytes: 1 });
+    expect((await engine.journal.read(1, 100)).map((one) => one.position)).toEqual([40]);
+  });
+  it("keeps what a group has not finished, unless told", async () => {
+    const engine = await open({}, noon(T0 + 100 * HOUR));
+    await engine.transport
+      .subscribe("t", "g", { concurrency: 1, ordered: false, from: "start" }, () => Promise.reject(new Error("never")))
+      .then((one) => one.close());
+    await fill(engine, "t");
+    expect((await engine.retain({ maxAge: HOUR })).records).toBe(0);
+    expect((await engine.retain({ maxAge: HOUR, ignoreGroups: true })).records).toBe(450);
+  });
+  it("is not held back by a group that has finished", async () => {
+    const engine = await open({}, noon(T0 + 100 * HOUR));
+    await fill(engine, "t");
+    let seen = 0;
+    const subscription = await engine.transport.subscribe("t", "g", { concurrency: 50, ordered: false, from: "start" }, () => {
+      seen++;
+      return Promise.resolve();
+    });
+    await eventually(() => seen === 500, "all messages");
+    await subscription.close();
+    expect((await engine.retain({ maxAge: HOUR })).records).toBe(450);
+  });
+  it("takes old blobs of a prefix along, and no others", async () => {
+    const clock = { ...realClock, now: () => T0 };
+    const engine = await open({}, clock);
+    await engine.store.blobs.put("blob:1", Uint8Array.of(1));
+    await engine.store.blobs.put("document:1", Uint8Array.of(1));
+    clock.now = () => T0 + 10 * HOUR;
+    await engine.store.blobs.put("blob:2", Uint8Array.of(1));
+    expect((await engine.retain({ maxAge: HOUR, blobs: "blob:" })).blobs).toBe(1);
+    expect(await engine.store.blobs.read("blob:1")).toBeUndefined();
+    expect(await engine.store.blobs.read("blob:2")).toBeDefined();
+    expect(await engine.store.blobs.read("document:1")).toBeDefined();
+  });
+  it("refuses a size that is no size", async () => {
+    expect(await codeOf((await open()).retain({ maxBytes: 0 }))).toBe("configuration");
+  });
+});

@@ -1,0 +1,162 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { newSink } from "./bytes.ts";
+import { readRecord, RECORD_FORMAT, writeRecord } from "./codec.ts";
+import type { JournalRecord } from "./record.ts";
+import { dedupeKey, eachKey, hash53, matches, queryKeys } from "./search.ts";
+
+const text = fc.oneof(fc.string({ maxLength: 60, unit: "grapheme" }), fc.string({ maxLength: 200 }));
+const number = fc.double({ noNaN: true });
+const map = fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true });
+const bytes = fc.uint8Array({ maxLength: 300 });
+const step = fc.constantFrom("accepted", "replied", "refused", "delivered", "attempt", "dropped", "deadletter", "replayed", "act");
+const outcome = fc.constantFrom("ok", "denied", "failed", "duplicate", "dropped", "dead");
+
+const envelope = fc.record(
+  {
+    id: text,
+    source: text,
+    type: text,
+    time: number,
+    subject: text,
+    key: text,
+    correlationId: text,
+    causationId: text,
+    traceparent: text,
+    deadline: number,
+    contract: text,
+    call: fc.record({ user: text, entity: text, basis: text, reason: text }, { requiredKeys: [], noNullPrototype: true }),
+    headers: map,
+    body: bytes,
+    dataref: text,
+  },
+  { requiredKeys: ["id", "source", "type", "time", "correlationId", "contract", "call", "headers", "body"], noNullPrototype: true },
+);
+const anyRecord = fc.record(
+  {
+    step,
+    outcome,
+    time: number,
+    id: text,
+    correlationId: text,
+    route: text,
+    branch: text,
+    contract: text,
+    system: text,
+    target: text,
+    grant: text,
+    errorClass: fc.constantFrom("timeout", "internal"),
+    errorCode: text,
+    detail: text,
+    attempt: number,
+    elapsed: number,
+    index: map,
+    digest: text,
+    envelope,
+    original: bytes,
+    topic: text,
+    dedupe: fc.record({ key: text, window: number }, { noNullPrototype: true }),
+  },
+  { requiredKeys: ["step", "outcome", "time", "id", "correlationId"], noNullPrototype: true },
+) as fc.Arbitrary<JournalRecord>;
+
+function encode(record: JournalRecord): Buffer {
+  const sink = newSink(8);
+  writeRecord(sink, record);
+  return Buffer.from(sink.buf.subarray(0, sink.at));
+}
+const small: JournalRecord = { step: "act", outcome: "ok", time: 5, id: "i", correlationId: "c", detail: "d", index: { a: "b" } };
+
+describe("a journal record as bytes", () => {
+  it("is read back as it was written, whatever it holds", () => {
+    const back = (record: JournalRecord): void => {
+      const read = readRecord(encode(record));
+      expect(read).toEqual(record);
+    };
+    fc.assert(fc.property(anyRecord, back), { numRuns: 500 });
+  });
+  it("is an error when it is cut anywhere, never a shorter record", () => {
+    const whole = encode({ ...small, original: Uint8Array.of(1, 2, 3), dedupe: { key: "k", window: 1 } });
+    for (let end = 0; end < whole.length; end++)
+      expect(() => readRecord(whole.subarray(0, end))).toThrow(/damaged|knows? not|does not know/);
+  });
+  it("with any byte changed is another record or an error of the journal, never another failure", () => {
+    const whole = encode({ ...small, original: new Uint8Array(40) });
+    fc.assert(
+      fc.property(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = Buffer.from(whole);
+        damaged[at] = (damaged[at] ?? 0) ^ flip;
+        try {
+          readRecord(damaged);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "journal-failed" });
+        }
+      }),
+    );
+  });
+  it("of an unknown format is refused with what to do", () => {
+    const newer = encode(small);
+    newer[0] = RECORD_FORMAT + 1;
+    expect(() => readRecord(newer)).toThrow("has format 2; this version reads format 1. Start the version that wrote it");
+  });
+  it("keeps format 1 byte for byte: logs of earlier versions stay readable", () => {
+    expect(encode(small).toString("hex")).toBe(
+      ["01", "00090000", "08", "00", "0000000000001440", "0169", "0163", "0164", "01", "0161", "0162"].join(""),
+    );
+  });
+  it("reads a member named __proto__ as a member", () => {
+    const index = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
+    const read = readRecord(encode({ ...small, index }));
+    expect(Object.keys(read.index ?? {})).toEqual(["__proto__"]);
+  });
+});
+
+describe("search keys", () => {
+  const keysOf = (record: JournalRecord): number[] => {
+    const keys: number[] = [];
+    eachKey(record, (key) => keys.push(key));
+    return keys;
+  };
+  it("of a query are keys of every record that it matches", () => {
+    const record: JournalRecord = { ...small, route: "r", system: "s", contract: "k", branch: "b", topic: "t" };
+    const query = {
+      id: "i",
+      correlationId: "c",
+      route: "r",
+      system: "s",
+      contract: "k",
+      branch: "b",
+      topic: "t",
+      step: "act",
+      outcome: "ok",
+      index: { a: "b" },
+    } as const;
+    expect(queryKeys(query)).toHaveLength(10);
+    expect(keysOf(record)).toEqual(expect.arrayContaining(queryKeys(query)));
+    expect(matches(query, record)).toBe(true);
+    for (const member of ["id", "route", "topic"] as const) expect(matches({ ...query, [member]: "other" }, record)).toBe(false);
+    expect(matches({ index: { a: "c" } }, record)).toBe(false);
+    expect(matches({ index: { toString: "x" } }, record)).toBe(false);
+  });
+  it("of fields are even, of de-duplication odd, all within 53 bits", () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        expect(hash53("id", value) % 2).toBe(0);
+        expect(dedupeKey(value) % 2).toBe(1);
+        expect(Number.isSafeInteger(dedupeKey(value))).toBe(true);
+      }),
+    );
+  });
+  it("of a hundred thousand ids are all different, and spread evenly", () => {
+    const keys = new Set<number>();
+    const quarters = [0, 0, 0, 0];
+    for (let n = 0; n < 100_000; n++) {
+      const key = hash53("id", `0192f3c4-0000-7000-8000-${n.toString(16).padStart(12, "0")}`);
+      keys.add(key);
+      quarters[Math.floor(key / 2 ** 51)] = (quarters[Math.floor(key / 2 ** 51)] ?? 0) + 1;
+    }
+    expect(keys.size).toBe(100_000);
+    for (const quarter of quarters) expect(quarter).toBeGreaterThan(20_000);
+  });
+  it("tell the same value of two fields apart", () => expect(hash53("id", "x")).not.toBe(hash53("route", "x")));
+});
