@@ -37,6 +37,10 @@ export function createMemoryTransport(parts: Parts): MemoryTransport {
   const subscribers = new Set<Subscriber>();
   const responders = new Map<string, ((envelope: Envelope) => Promise<Envelope>)[]>();
   const alarms = new Set<AbortController>();
+  let closed = false;
+  const guard = (): void => {
+    if (closed) throw new BusError("bus-stopping", "the transport is closed");
+  };
 
   function topicOf(name: string): TopicLog {
     const log = topics.get(name) ?? { entries: [], groups: new Map<string, Group>() };
@@ -103,12 +107,14 @@ export function createMemoryTransport(parts: Parts): MemoryTransport {
       pump(record.topic);
     },
     async publish(topic, envelope) {
+      guard();
       const log = topicOf(topic);
       log.entries.push({ position: (log.entries.at(-1)?.position ?? 0) + 1, envelope });
       await Promise.resolve();
       pump(topic);
     },
     async subscribe(topic, name, options, handler) {
+      guard();
       const log = topicOf(topic);
       const group = log.groups.get(name) ?? { next: options.from === "start" ? 0 : log.entries.length, open: [], ordered: options.ordered };
       group.ordered = options.ordered;
@@ -147,6 +153,7 @@ export function createMemoryTransport(parts: Parts): MemoryTransport {
       };
     },
     async close() {
+      closed = true;
       for (const controller of alarms) controller.abort(new Error("closed"));
       for (const subscriber of subscribers) subscriber.closed = true;
       await Promise.all([...subscribers].flatMap((subscriber) => [...subscriber.running]));

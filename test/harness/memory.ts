@@ -40,6 +40,7 @@ type JournalParts = Readonly<{ disk?: MemoryDisk; published?: (record: StoredRec
 export function createMemoryJournal(parts: JournalParts = {}): MemoryJournal {
   const records = (parts.disk ?? createMemoryDisk()).records;
   let failure: Error | undefined;
+  let closed = false;
 
   function firstWith(record: JournalRecord): StoredRecord | undefined {
     const { dedupe } = record;
@@ -53,8 +54,11 @@ export function createMemoryJournal(parts: JournalParts = {}): MemoryJournal {
       failure = error;
     },
     async append(given) {
+      refuseClosed(closed, "journal");
       await Promise.resolve(); // durable is never now
       if (failure) throw new BusError("journal-failed", `the journal could not write: ${failure.message}`, { cause: failure });
+      const strange = given.find((record) => !STEPS.has(record.step));
+      if (strange) throw new BusError("journal-failed", `the journal knows no step \`${strange.step}\``);
       const written: StoredRecord[] = [];
       const appended = given.map((record): Appended => {
         const first = firstWith(record);
@@ -67,8 +71,12 @@ export function createMemoryJournal(parts: JournalParts = {}): MemoryJournal {
       for (const record of written) parts.published?.(record);
       return appended;
     },
-    read: async (from, limit) => records.filter((record) => record.position >= from).slice(0, limit),
+    async read(from, limit) {
+      refuseClosed(closed, "journal");
+      return records.filter((record) => record.position >= from).slice(0, limit);
+    },
     async find(query) {
+      refuseClosed(closed, "journal");
       const matching = records.filter((record) => matches(record, query));
       if (query.ascending !== true) matching.reverse();
       const { cursor } = query;
@@ -79,8 +87,26 @@ export function createMemoryJournal(parts: JournalParts = {}): MemoryJournal {
       const page = rest.slice(0, query.limit ?? 100);
       return { records: page, cursor: page.length < rest.length ? page.at(-1)?.position : undefined };
     },
-    close: async () => undefined,
+    async close() {
+      closed = true;
+    },
   };
+}
+
+const STEPS: ReadonlySet<string> = new Set<JournalRecord["step"]>([
+  "accepted",
+  "replied",
+  "refused",
+  "delivered",
+  "attempt",
+  "dropped",
+  "deadletter",
+  "replayed",
+  "act",
+]);
+
+export function refuseClosed(closed: boolean, port: string): void {
+  if (closed) throw new BusError("bus-stopping", `the ${port} is closed`);
 }
 
 const EQUAL = ["id", "correlationId", "route", "system", "contract", "step", "outcome", "branch", "topic"] as const;
@@ -95,22 +121,35 @@ function matches(record: StoredRecord, query: JournalQuery): boolean {
 // ── store ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function createMemoryStore(disk: MemoryDisk = createMemoryDisk()): Store {
+  let closed = false;
+  const guard = (): void => refuseClosed(closed, "store");
   return {
     async collection<T extends Json>(name: string, options: Readonly<{ unique?: readonly string[] }> = {}): Promise<Collection<T>> {
       const documents = disk.documents.get(name) ?? new Map<string, Stored<Json>>();
       disk.documents.set(name, documents);
-      return createCollection(documents as Map<string, Stored<T>>, options.unique ?? []);
+      return createCollection(documents as Map<string, Stored<T>>, options.unique ?? [], guard);
     },
     blobs: {
-      put: async (id, bytes) => void disk.blobs.set(id, bytes.slice()),
-      read: async (id) => disk.blobs.get(id)?.slice(),
-      remove: async (id) => disk.blobs.delete(id),
+      async put(id, bytes) {
+        guard();
+        disk.blobs.set(id, bytes.slice());
+      },
+      async read(id) {
+        guard();
+        return disk.blobs.get(id)?.slice();
+      },
+      async remove(id) {
+        guard();
+        return disk.blobs.delete(id);
+      },
     },
-    close: async () => undefined,
+    async close() {
+      closed = true;
+    },
   };
 }
 
-function createCollection<T extends Json>(documents: Map<string, Stored<T>>, unique: readonly string[]): Collection<T> {
+function createCollection<T extends Json>(documents: Map<string, Stored<T>>, unique: readonly string[], guard: () => void): Collection<T> {
   const refuseTwins = (id: string, value: T): void => {
     for (const member of unique) {
       const own = memberOf(value, member);
@@ -123,24 +162,32 @@ function createCollection<T extends Json>(documents: Map<string, Stored<T>>, uni
   };
   return {
     async insert(id, value) {
+      guard();
       if (documents.has(id)) throw new BusError("store-duplicate", `a document \`${id}\` is there already`);
       refuseTwins(id, value);
       documents.set(id, { id, version: 1, value: structuredClone(value) });
     },
     async get(id) {
+      guard();
       const found = documents.get(id);
       return found && { ...found, value: structuredClone(found.value) };
     },
     async update(id, version, value) {
+      guard();
+      if (!documents.has(id)) throw new BusError("not-found", `no document \`${id}\``);
       if (documents.get(id)?.version !== version) throw new BusError("store-conflict", `document \`${id}\` was changed by another writer`);
       refuseTwins(id, value);
       documents.set(id, { id, version: version + 1, value: structuredClone(value) });
     },
     async find(options = {}) {
+      guard();
       const found = [...documents.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).filter((each) => fits(each, options));
       return found.slice(0, options.limit ?? found.length).map((each) => ({ ...each, value: structuredClone(each.value) }));
     },
-    remove: async (id) => documents.delete(id),
+    async remove(id) {
+      guard();
+      return documents.delete(id);
+    },
   };
 }
 
