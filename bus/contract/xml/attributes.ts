@@ -1,7 +1,7 @@
 /** Attributes and namespace declarations of one start tag (XML 1.0 §3.1, Namespaces in XML §3–6). */
 import { fail, isNcName, isSpace, newName, resolveReferences } from "./state.ts";
 import type { Cursor } from "./state.ts";
-import { XML_LIMITS } from "./chars.ts";
+import { XML_LIMITS, decodeUtf8 } from "./chars.ts";
 import { XMLNS_NS, XML_NS, enterScope } from "./names.ts";
 
 /** Reads from behind the element's name to behind `>`; sets `empty`, `scope`, `attributes` and the cursor's position. */
@@ -91,11 +91,11 @@ function attributeValue(c: Cursor, start: number, end: number): string {
   if (less !== -1) fail(c, "xml-malformed", "< may not stand in an attribute; write &lt;", start + less);
   // XML 1.0 §3.3.3: a line end counts as one space; a space written as a reference stays what it is.
   const spaced = /[\t\n\r]/.test(raw) ? raw.replace(/\r\n|[\t\n\r]/g, " ") : raw;
-  return !spaced.includes("&") ? spaced : resolveReferences(c, spaced, start);
+  return !spaced.includes("&") ? decodeUtf8(spaced) : resolveReferences(c, spaced, start);
 }
 
 function declare(c: Cursor, declarations: string[], raw: string, uri: string, index: number): void {
-  const prefix = raw === "xmlns" ? "" : raw.slice(6);
+  const prefix = raw === "xmlns" ? "" : decodeUtf8(raw.slice(6));
   if (prefix === "" && raw !== "xmlns") fail(c, "xml-malformed", "xmlns: needs a prefix", index);
   if (prefix !== "" && !isNcName(prefix)) fail(c, "xml-malformed", `"${prefix.slice(0, 60)}" is no prefix`, index);
   if (prefix === "xmlns" || uri === XMLNS_NS) fail(c, "xml-malformed", "the prefix xmlns may not be declared", index);

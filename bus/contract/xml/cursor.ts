@@ -3,7 +3,7 @@
  * refused where they stand. A compiled reader drives it: `advance` opens the next child, `readText` takes simple content,
  * `closeTag` ends an element. Whatever a reader returns came through here, so no byte is read twice or differently.
  */
-import { XML_LIMITS, decodeDocument } from "./chars.ts";
+import { XML_LIMITS, decodeDocument, decodeUtf8 } from "./chars.ts";
 import { readAttributes } from "./attributes.ts";
 import { cookText, fail, isSpace, newName, refuseInstruction } from "./state.ts";
 import type { Cursor } from "./state.ts";
@@ -21,11 +21,13 @@ export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes
   const { src, start } = decodeDocument(bytes, maxBytes);
   return {
     vocabulary,
+    bytes,
     src,
     pos: start,
     at: start,
     depth: 0,
     raw: [],
+    named: [],
     scopes: [],
     ordinals: [],
     scope: vocabulary.root,
@@ -57,14 +59,14 @@ export function closeDocument(c: Cursor): void {
 /** Opens the next child of the open element, or stops before its end tag with `next` undefined. Text here is a violation. */
 export function advance(c: Cursor): Name | undefined {
   if (c.empty) return (c.next = undefined);
-  const { src } = c;
+  const { bytes } = c;
   for (;;) {
     let { pos } = c;
-    let code = src.charCodeAt(pos);
-    while (code === 32 || code === 10 || code === 13 || code === 9) code = src.charCodeAt(++pos);
+    let byte = bytes[pos];
+    while (byte === 32 || byte === 10 || byte === 13 || byte === 9) byte = bytes[++pos];
     c.pos = pos;
-    if (code !== LT) noText(c);
-    const second = src.charCodeAt(pos + 1);
+    if (byte !== LT) noText(c);
+    const second = bytes[pos + 1];
     if (second === SLASH) {
       if (c.depth === 0) fail(c, "xml-malformed", "an end tag without a start tag");
       return (c.next = undefined);
@@ -118,19 +120,20 @@ function skipBetween(c: Cursor): void {
 
 /** Opens the element whose < stands at the cursor. */
 export function openChild(c: Cursor): Name {
-  const { src, depth } = c;
+  const { bytes, depth } = c;
   const start = c.pos + 1;
   const guess = c.last?.follower;
-  const raw = guess !== undefined && standsAt(src, start, guess.raw) ? guess.raw : rawName(src, start);
+  const raw = guess !== undefined && standsAt(bytes, start, guess.bytes) ? guess.raw : rawName(c, start);
   const pos = start + raw.length;
   c.at = c.pos;
   if (depth >= XML_LIMITS.depth) fail(c, "xml-limit", `elements may nest at most ${XML_LIMITS.depth} deep`);
   c.raw[depth] = raw;
+  c.named[depth] = start;
   c.ordinals[depth] = 0;
   c.scopes[depth] = c.scope;
   c.depth = depth + 1;
   c.attributes = 0;
-  if (src.charCodeAt(pos) === GT) c.pos = pos + 1;
+  if (bytes[pos] === GT) c.pos = pos + 1;
   else readAttributes(c, pos);
   if (guess !== undefined && guess.raw === raw && guess.scope === c.scope) {
     c.last = guess;
@@ -140,20 +143,20 @@ export function openChild(c: Cursor): Name {
 }
 
 /** Does the whole name at `start` read like this? */
-function standsAt(src: string, start: number, raw: string): boolean {
-  const { length } = raw;
-  for (let i = 0; i < length; i++) if (src.charCodeAt(start + i) !== raw.charCodeAt(i)) return false;
-  return endsName(src.charCodeAt(start + length));
+function standsAt(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
+  const { length } = name;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== name[i]) return false;
+  return endsName(bytes[start + length]);
 }
 
-function endsName(code: number): boolean {
-  return code === GT || code === 32 || code === SLASH || code === 10 || code === LT || code === 9 || code === 13 || Number.isNaN(code);
+function endsName(byte: number | undefined): boolean {
+  return byte === GT || byte === 32 || byte === SLASH || byte === 10 || byte === LT || byte === 9 || byte === 13 || byte === undefined;
 }
 
-function rawName(src: string, start: number): string {
+function rawName(c: Cursor, start: number): string {
   let pos = start;
-  while (!endsName(src.charCodeAt(pos))) pos++;
-  return src.slice(start, pos);
+  while (!endsName(c.bytes[pos])) pos++;
+  return c.src.slice(start, pos);
 }
 
 function lookUp(c: Cursor, raw: string, start: number): Name {
@@ -174,17 +177,20 @@ export function closeTag(c: Cursor): void {
     c.scope = c.scopes[--c.depth] ?? c.scope;
     return;
   }
-  const { src } = c;
-  const raw = c.raw[c.depth - 1] ?? "";
+  const { bytes } = c;
+  const inner = c.depth - 1;
+  const raw = c.raw[inner] ?? "";
+  const name = c.named[inner] ?? 0;
   let pos = c.pos + 2;
-  for (let i = 0; i < raw.length; i++) if (src.charCodeAt(pos + i) !== raw.charCodeAt(i)) wrongEnd(c, raw);
+  for (let i = 0; i < raw.length; i++) if (bytes[pos + i] !== bytes[name + i]) wrongEnd(c, raw);
   pos += raw.length;
-  if (src.charCodeAt(pos) !== GT) {
-    while (isSpace(src.charCodeAt(pos))) pos++;
-    if (src.charCodeAt(pos) !== GT) wrongEnd(c, raw);
+  if (bytes[pos] !== GT) {
+    while (isSpace(bytes[pos] ?? 0)) pos++;
+    if (bytes[pos] !== GT) wrongEnd(c, raw);
   }
   c.pos = pos + 1;
-  c.scope = c.scopes[--c.depth] ?? c.scope;
+  c.scope = c.scopes[inner] ?? c.scope;
+  c.depth = inner;
 }
 
 function wrongEnd(c: Cursor, raw: string): never {
@@ -198,24 +204,24 @@ export function readText(c: Cursor): string {
     closeTag(c);
     return "";
   }
-  const { src } = c;
+  const { bytes } = c;
   const start = c.pos;
-  const near = start + NEAR;
+  const near = Math.min(start + NEAR, bytes.length);
   let pos = start;
   let plain = true;
-  let code = src.charCodeAt(pos);
-  while (code !== LT && pos < near) {
-    if (code === 38 || code === 93 || code === 13) plain = false;
-    code = src.charCodeAt(++pos);
+  for (; pos < near; pos++) {
+    const byte = bytes[pos] ?? LT;
+    if (byte === LT) break;
+    if (byte === 38 || byte === 93 || byte === 13 || byte > 127) plain = false;
   }
-  if (code !== LT) {
+  if (bytes[pos] !== LT) {
     // Long text: the engine's own search is faster than a loop.
-    pos = src.indexOf("<", pos);
+    pos = c.src.indexOf("<", pos);
     plain = false;
   }
-  if (src.charCodeAt(pos + 1) !== SLASH || pos === -1) return readPieces(c);
+  if (pos === -1 || bytes[pos + 1] !== SLASH) return readPieces(c);
   c.pos = pos;
-  const text = src.slice(start, pos);
+  const text = c.src.slice(start, pos);
   closeTag(c);
   return plain ? text : cookText(c, text, start);
 }
@@ -251,5 +257,5 @@ export function readCdata(c: Cursor): string {
   if (end === -1) fail(c, "xml-malformed", "a CDATA section is not closed");
   const text = c.src.slice(c.pos + 9, end);
   c.pos = end + 3;
-  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+  return decodeUtf8(text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text);
 }

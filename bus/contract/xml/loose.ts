@@ -1,5 +1,6 @@
 /** Reads an element without a schema: header blocks and faults, which others define. Bounded, and nothing of it is trusted. */
 import { closeTag, openChild, readCdata, refuseMarkup, skipComment } from "./cursor.ts";
+import { decodeUtf8 } from "./chars.ts";
 import { cookText, fail, refuseInstruction } from "./state.ts";
 import type { Cursor } from "./state.ts";
 
@@ -9,7 +10,7 @@ const MAX_CHILDREN = 1000;
 
 /** The element that was just opened, through its end tag. */
 export function readLoose(c: Cursor): Loose {
-  const raw = c.raw[c.depth - 1] ?? "";
+  const raw = decodeUtf8(c.raw[c.depth - 1] ?? "");
   const element: Loose = { local: raw.slice(raw.indexOf(":") + 1), text: "", children: [] };
   while (!c.empty) {
     const start = c.pos;

@@ -23,7 +23,7 @@ export type Scope = Readonly<{
  * A raw element name as it resolved in its scope. `follower` is the element that came after it last time: messages of one
  * kind repeat themselves, so the next name is mostly known before it is read and only compared.
  */
-export type ElementName = Readonly<{ raw: string; name: Name; scope: Scope }> & { follower: ElementName | undefined };
+export type ElementName = Readonly<{ raw: string; bytes: Uint8Array; name: Name; scope: Scope }> & { follower: ElementName | undefined };
 
 /** The names a compiled reader knows, and the scope every document starts in. */
 export type Vocabulary = Readonly<{ names: Map<string, Name>; root: Scope }>;
@@ -75,17 +75,17 @@ export function enterScope(scope: Scope, declarations: readonly string[]): Scope
   return made;
 }
 
-/** Resolves a raw name; undefined when its prefix is unbound. */
-export function resolveName(vocabulary: Vocabulary, scope: Scope, raw: string, attribute: boolean): Name | undefined {
-  const colon = raw.indexOf(":");
-  const prefix = colon === -1 ? "" : raw.slice(0, colon);
+/** Resolves a name, `raw` in the document's string and `text` decoded; undefined when its prefix is unbound. */
+export function resolveName(vocabulary: Vocabulary, scope: Scope, raw: string, text: string, attribute: boolean): Name | undefined {
+  const colon = text.indexOf(":");
+  const prefix = colon === -1 ? "" : text.slice(0, colon);
   const ns = colon === -1 && attribute ? "" : scope.prefixes.get(prefix);
   if (ns === undefined && prefix !== "") return undefined;
-  const local = raw.slice(colon + 1);
+  const local = text.slice(colon + 1);
   const known = vocabulary.names.get(nameKey(ns ?? "", local));
   if (known === undefined) return { ns: ns ?? "", local };
   // Only names of the vocabulary are remembered.
   if (attribute) scope.attributes.set(raw, known);
-  else scope.elements.set(raw, { raw, name: known, scope, follower: undefined });
+  else scope.elements.set(raw, { raw, bytes: Buffer.from(raw, "latin1"), name: known, scope, follower: undefined });
   return known;
 }

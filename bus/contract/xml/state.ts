@@ -1,12 +1,14 @@
 /** The state of reading one document, and what every part of the parser needs: failing with a place, names, references. */
 import { BusError } from "../../errors.ts";
 import type { ErrorCode, Place } from "../../errors.ts";
-import { XML_LIMITS, lineColumn, referenceChar } from "./chars.ts";
+import { XML_LIMITS, decodeUtf8, lineColumn, referenceChar } from "./chars.ts";
 import { resolveName } from "./names.ts";
 import type { ElementName, Name, Scope, Vocabulary } from "./names.ts";
 
 export type Cursor = {
   readonly vocabulary: Vocabulary;
+  readonly bytes: Uint8Array;
+  /** One character for each byte; pieces become text by `decodeUtf8`. Raw names stay as they stand here. */
   readonly src: string;
   pos: number;
   /** Where the last start tag began. */
@@ -14,6 +16,8 @@ export type Cursor = {
   depth: number;
   /** Raw names of the open elements, the scopes around them, and their number among their namesakes (0 = not counted). */
   readonly raw: string[];
+  /** Where the names of the open elements stand in their start tags. */
+  readonly named: number[];
   readonly scopes: Scope[];
   readonly ordinals: number[];
   scope: Scope;
@@ -45,7 +49,7 @@ export function pathOf(c: Cursor): string {
     const ordinal = c.ordinals[i] ?? 0;
     path += ordinal > 0 ? `/${c.raw[i]}[${ordinal}]` : `/${c.raw[i]}`;
   }
-  return path === "" ? "/" : path;
+  return path === "" ? "/" : decodeUtf8(path);
 }
 
 export function isSpace(code: number): boolean {
@@ -70,22 +74,24 @@ export function isNcName(text: string): boolean {
 /** A raw name seen for the first time in its scope: checked letter by letter, then resolved. */
 export function newName(c: Cursor, raw: string, index: number, attribute: boolean): Name {
   if (raw.length > XML_LIMITS.name) fail(c, "xml-limit", `a name may have at most ${XML_LIMITS.name} characters`, index);
-  const colon = raw.indexOf(":");
-  const fine = colon === -1 ? isNcName(raw) : isNcName(raw.slice(0, colon)) && isNcName(raw.slice(colon + 1));
-  if (!fine) fail(c, "xml-malformed", raw === "" ? "a name is missing after <" : `"${raw.slice(0, 60)}" is no name`, index);
+  const text = decodeUtf8(raw);
+  const colon = text.indexOf(":");
+  const fine = colon === -1 ? isNcName(text) : isNcName(text.slice(0, colon)) && isNcName(text.slice(colon + 1));
+  if (!fine) fail(c, "xml-malformed", raw === "" ? "a name is missing after <" : `"${text.slice(0, 60)}" is no name`, index);
   if (raw.startsWith("xmlns:")) fail(c, "xml-malformed", "the prefix xmlns is reserved", index);
-  const name = resolveName(c.vocabulary, c.scope, raw, attribute);
-  return name ?? fail(c, "xml-malformed", `the prefix "${raw.slice(0, colon)}" is not bound to a namespace`, index);
+  const name = resolveName(c.vocabulary, c.scope, raw, text, attribute);
+  return name ?? fail(c, "xml-malformed", `the prefix "${text.slice(0, colon)}" is not bound to a namespace`, index);
 }
 
-/** Resolves references and line ends of text that stands at `index`. */
+/** Text of a piece of the document that stands at `index`: decoded, references and line ends resolved. */
 export function cookText(c: Cursor, text: string, index: number): string {
   const close = text.indexOf("]]>");
   if (close !== -1) fail(c, "xml-malformed", "]]> may not stand in text; write ]]&gt;", index + close);
   const lines = text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
-  return lines.includes("&") ? resolveReferences(c, lines, index) : lines;
+  return lines.includes("&") ? resolveReferences(c, lines, index) : decodeUtf8(lines);
 }
 
+/** The piece as text, with every reference resolved. */
 export function resolveReferences(c: Cursor, text: string, index: number): string {
   let result = "";
   let done = 0;
@@ -104,8 +110,8 @@ export function resolveReferences(c: Cursor, text: string, index: number): strin
     if (++c.references > XML_LIMITS.references) {
       fail(c, "xml-limit", `a document may hold at most ${XML_LIMITS.references} references`, index + from);
     }
-    result += text.slice(done, from) + char;
+    result += decodeUtf8(text.slice(done, from)) + char;
     done = to + 1;
   }
-  return result + text.slice(done);
+  return result + decodeUtf8(text.slice(done));
 }

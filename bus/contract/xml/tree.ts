@@ -1,6 +1,6 @@
 /** Schema and WSDL documents as a small tree, made by the same strict parser. Messages never become a tree. */
 import { BusError } from "../../errors.ts";
-import { XML_LIMITS, escapeAttribute, escapeText, lineColumn } from "./chars.ts";
+import { XML_LIMITS, decodeUtf8, escapeAttribute, escapeText, lineColumn } from "./chars.ts";
 import { closeDocument, closeTag, openDocument, openRoot, readCdata, skipComment, refuseMarkup, openChild } from "./cursor.ts";
 import { cookText, fail, refuseInstruction } from "./state.ts";
 import type { Cursor } from "./state.ts";
@@ -39,7 +39,7 @@ export function readTree(file: string, text: string): XNode {
 
 function node(c: Cursor, name: Name, file: string): XNode {
   const { at, scope } = c;
-  const raw = c.raw[c.depth - 1] ?? "";
+  const raw = decodeUtf8(c.raw[c.depth - 1] ?? "");
   const attributes = new Map<string, string>();
   for (let i = 0; i < c.attributes; i++) {
     const attribute = c.attributeNames[i];

@@ -1,6 +1,6 @@
 /** What an XSD says no to: places are collected while reading goes on where it can, and thrown together. */
 import { BusError } from "../../errors.ts";
-import { XML_LIMITS, lineColumn } from "./chars.ts";
+import { XML_LIMITS, decodeUtf8, lineColumn } from "./chars.ts";
 import { pathOf } from "./state.ts";
 import type { Cursor } from "./state.ts";
 import type { Name } from "./names.ts";
@@ -8,7 +8,7 @@ import type { Name } from "./names.ts";
 /** Notes a violation at `index`; `last` is the name of an element that is closed already and belongs to the path. */
 export function violate(c: Cursor, rule: string, text: string, index: number, last?: string): void {
   const outer = pathOf(c);
-  const path = last === undefined ? outer : `${outer === "/" ? "" : outer}/${last}`;
+  const path = last === undefined ? outer : `${outer === "/" ? "" : outer}/${decodeUtf8(last)}`;
   c.places.push({ ...lineColumn(c.src, index), path, rule, text });
   if (c.places.length >= XML_LIMITS.places) throwViolations(c);
 }
@@ -37,9 +37,9 @@ export function unexpected(c: Cursor, expected: readonly Name[], mayEnd: boolean
   if (mayEnd || wanted.length === 0) wanted.push("the end of its parent");
   const list = wanted.join(" or ");
   if (c.next === undefined) {
-    return abandon(c, "content", `<${c.raw[c.depth - 1]}> ends too early; expected ${list}`, c.pos);
+    return abandon(c, "content", `<${decodeUtf8(c.raw[c.depth - 1] ?? "")}> ends too early; expected ${list}`, c.pos);
   }
   const namesake = expected.find((name) => name.local === c.next?.local);
   const hint = namesake === undefined ? "" : ` (the namespace differs: "${c.next.ns}" instead of "${namesake.ns}")`;
-  return abandon(c, "content", `<${c.raw[c.depth - 1]}> is not expected here${hint}; expected ${list}`, c.at);
+  return abandon(c, "content", `<${decodeUtf8(c.raw[c.depth - 1] ?? "")}> is not expected here${hint}; expected ${list}`, c.at);
 }
