@@ -73,6 +73,19 @@ describe("an open breaker", () => {
     ).toEqual(["half-open: open for 5000 ms", "closed: 3 of 3 probes succeeded"]);
   });
 
+  it("lets no more than `probes` calls through in all, also when some of them have succeeded already", () => {
+    const { breaker, call, time } = world();
+    for (let index = 0; index < 4; index++) call("failure");
+    time.now += 5000;
+    const [first, second, third] = [enter(breaker), enter(breaker), enter(breaker)];
+    breaker.settle(first, "success");
+    breaker.settle(second, "success");
+    expect(breaker.ready()).toBe(false);
+    expect(breaker.enter()).toBeUndefined();
+    breaker.settle(third, "success");
+    expect(breaker.state().position).toBe("closed");
+  });
+
   it("opens again with the first failed probe; what the other probes bring counts nowhere", () => {
     const { breaker, call, time } = world();
     for (let index = 0; index < 4; index++) call("failure");

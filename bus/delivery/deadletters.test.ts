@@ -109,6 +109,31 @@ describe("a dead letter", () => {
   });
 });
 
+describe("when the store or the journal fails while a dead letter is written", () => {
+  it("the message is not acknowledged: it comes again, and is one dead letter in the end", async () => {
+    const { world, admin } = await setUp();
+    await world.accept({ id: "a" });
+    world.journal.failWith(new Error("disk full"));
+    await world.clock.settle();
+    expect(await admin.list()).toEqual([]);
+    world.journal.failWith(undefined);
+    await world.clock.advance(1000);
+    expect(await admin.list()).toHaveLength(1);
+    expect((await admin.show("a")).record).toMatchObject({ id: "a", step: "deadletter" });
+  });
+
+  it("an act whose row cannot be written is not done", async () => {
+    const { world, admin, ill, got } = await setUp();
+    await die(world, "a");
+    ill.now = false;
+    world.journal.failWith(new Error("disk full"));
+    expect(await codeOf(admin, "a")).toBe("journal-failed");
+    expect(got).toEqual([]);
+    world.journal.failWith(undefined);
+    expect((await admin.list()).map(({ state }) => state)).toEqual(["open"]);
+  });
+});
+
 describe("groups", () => {
   it("put dead letters of one cause together, whatever ids and numbers their texts name", async () => {
     const { world, admin, ill } = await setUp();

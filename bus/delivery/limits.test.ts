@@ -85,6 +85,25 @@ describe("rate", () => {
     expect(times).toEqual([0, 0, 50, 100, 150, 200]);
   });
 
+  it("a newcomer does not take the token that those in the line wait for", async () => {
+    const { clock, limits } = world({ ratePerSecond: 1 });
+    expect(limits.tryAcquire()).toBe(true);
+    await clock.advance(500);
+    const first = clock.now() + 500;
+    let servedAt = 0;
+    const waiting = limits.acquire(NEVER).then(() => (servedAt = clock.now()));
+    void clock.sleep(500).then(() => expect(limits.tryAcquire()).toBe(false)); // asleep later, at the very moment of the token
+    await clock.until(waiting);
+    expect(servedAt).toBe(first);
+    const overtaker = world({ ratePerSecond: 1 });
+    overtaker.limits.tryAcquire();
+    let overtaken = true;
+    void overtaker.clock.sleep(1000).then(() => (overtaken = overtaker.limits.tryAcquire()));
+    const patient = overtaker.limits.acquire(NEVER);
+    await overtaker.clock.until(patient);
+    expect(overtaken).toBe(false);
+  });
+
   it("a full line tells how long the rate needs for it", async () => {
     const { limits } = world({ ratePerSecond: 2, queue: 3 });
     await limits.acquire(NEVER);

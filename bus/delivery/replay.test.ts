@@ -225,6 +225,20 @@ describe("pausing and restarting", () => {
     expect(world.journal.records.filter(({ step, id }) => step === "act" && id === job.id)).toHaveLength(5);
   });
 
+  it("sends only what was counted, also when more was accepted while it was paused", async () => {
+    const { world, replays, request, ids } = await setUp();
+    await flow(world, 3);
+    const job = await replays.run(request({ rate: 1 }));
+    await world.clock.advance(500);
+    await replays.pause(job.id, BY.operator, "wait");
+    await world.accept({ id: "later" }, { n: 9 });
+    await world.clock.settle();
+    await replays.resume(job.id, BY.operator, "go on");
+    await world.clock.advance(60_000);
+    expect(ids()).toEqual(["m1", "m2", "m3", "m1", "later", "m2", "m3"]);
+    expect(await replays.show(job.id)).toMatchObject({ state: "done", total: 3, done: 3, remaining: 0 });
+  });
+
   it("a job goes on after a restart from its own cursor and sends nothing twice", async () => {
     const { world, replays, request, ids } = await setUp();
     await flow(world, 30);
