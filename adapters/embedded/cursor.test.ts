@@ -97,6 +97,23 @@ describe("the cursor of a consumer group", () => {
     expect(started(reopen(disk), 1, 500)).toEqual({ attempt: 2, firstAt: 10 });
   });
 
+  it("writes again what a lost write would have said, of waits begun and of waits ended", () => {
+    const disk = emptyDisk();
+    const cursor = newCursor({ scan: 0, pending: disk.pending, retries: [] });
+    taken(cursor, 1);
+    taken(cursor, 2);
+    waits(cursor, 1, 100, false);
+    write(disk, cursor);
+    due(cursor, 1);
+    finished(cursor, 1);
+    waits(cursor, 2, 200, false);
+    unwritten(cursor, changes(cursor));
+    expect(cursor.dirty).toBe(true);
+    write(disk, cursor);
+    expect([...disk.retries.keys()]).toEqual([2]);
+    expect(unfinished(reopen(disk), 2)).toEqual([2]);
+  });
+
   it("is as small as what is unfinished", () => {
     const cursor = newCursor({ scan: 0, pending: new Float64Array(0), retries: [] });
     taken(cursor, 1);

@@ -170,6 +170,24 @@ describe("limits", () => {
   });
 });
 
+describe("the search index while a run of it is being written", () => {
+  it("still knows every key and every de-duplication key", async () => {
+    const engine = await open({ runRecords: 20_000 });
+    const once = (n: number): JournalRecord =>
+      record(n, { dedupe: { key: `k-${n}`, window: HOUR }, index: { even: `${n % 2}`, own: `${n}` } });
+    for (let n = 0; n < 20_000; n += 1_000) await engine.journal.append(Array.from({ length: 1_000 }, (_, i) => once(n + i)));
+    for (let round = 0; round < 5; round++) {
+      // Each answer leaves only slices of a few milliseconds between: the first rounds meet the run half written.
+      const [again] = await engine.journal.append([once(round), record(30_000 + round)]);
+      expect(again).toEqual({ position: round + 1, duplicateOf: round + 1 });
+      expect((await engine.journal.find({ id: `m-${round}` })).records.map((one) => one.position)).toEqual([round + 1]);
+    }
+    await eventually(async () => (await engine.stats()).runs === 1, "the run");
+    expect((await engine.journal.find({ index: { even: "1" }, limit: 20_000 })).records).toHaveLength(10_000);
+    expect((await engine.journal.append([once(19_999)]))[0]?.duplicateOf).toBe(20_000);
+  });
+});
+
 describe("retention", () => {
   const fill = async (engine: Embedded, topic?: string): Promise<void> => {
     for (let hour = 0; hour < 10; hour++) {
@@ -208,6 +226,20 @@ describe("retention", () => {
     await fill(engine, "t");
     expect((await engine.retain({ maxAge: HOUR })).records).toBe(0);
     expect((await engine.retain({ maxAge: HOUR, ignoreGroups: true })).records).toBe(450);
+  });
+  it("keeps what a handler works on while all around it is finished", async () => {
+    const engine = await open({ drainMs: 10 }, noon(T0 + 100 * HOUR));
+    await fill(engine, "t");
+    const slow = 120;
+    let seen = 0;
+    const subscription = await engine.transport.subscribe("t", "g", { concurrency: 50, ordered: false, from: "start" }, ({ position }) => {
+      seen++;
+      return position === slow ? new Promise(() => undefined) : Promise.resolve();
+    });
+    await eventually(async () => seen === 500 && (await subscription.state()).lag === 1, "all but one");
+    await subscription.close();
+    expect((await engine.retain({ maxAge: HOUR })).records).toBe(100);
+    expect((await engine.journal.read(1, 1_000))[0]?.position).toBe(101);
   });
   it("is not held back by a group that has finished", async () => {
     const engine = await open({}, noon(T0 + 100 * HOUR));
