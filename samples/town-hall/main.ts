@@ -1,5 +1,6 @@
 /**
- * The citizens' counter of a town hall (primaria/registry): a modern system, JSON in and out, nothing but node:http.
+ * The citizens' counter of a town hall (primaria/registry): a modern system, JSON in and out over node:http, with a circuit
+ * breaker towards the bus so that a clerk never waits long for a bus that is away.
  *
  *   POST /events               CloudEvents from the bus (binary mode), each one once
  *   POST /ui/persons/ask       a clerk looks a person up through the bus: {"idnp", "user"?, "basis"?, "reason"?}
@@ -11,6 +12,7 @@ import { getJson, postJson } from "../lib/bus.ts";
 import { json, serve, surroundings, type Received, type Reply } from "../lib/host.ts";
 import { openLedger } from "../lib/ledger.ts";
 import { receiver } from "../lib/receiver.ts";
+import { guarded } from "./breaker.ts";
 
 const SYSTEM = "primaria/registry";
 const CALLER = { user: "2004100020188", entity: "1007601008122" };
@@ -19,6 +21,7 @@ const BENEFIT = { ...CALLER, basis: "art. 11", reason: "benefit application" };
 
 const { bus, data, port } = surroundings();
 const ledger = openLedger(data);
+const viaBus = guarded();
 
 await serve(
   SYSTEM,
@@ -35,7 +38,7 @@ await serve(
 
 async function ask({ body }: Received): Promise<Reply> {
   const { idnp, ...call } = JSON.parse(body) as Readonly<Record<string, string>>;
-  const answer = await postJson(`${bus}/mconnect/rest/person.request.v1`, SYSTEM, { idnp }, { call: { ...LOOKUP, ...call } });
+  const answer = await viaBus(() => postJson(`${bus}/mconnect/rest/person.request.v1`, SYSTEM, { idnp }, { call: { ...LOOKUP, ...call } }));
   return json(answer.status, answer.value);
 }
 
@@ -43,16 +46,13 @@ async function ask({ body }: Received): Promise<Reply> {
 async function apply({ body }: Received): Promise<Reply> {
   const application = JSON.parse(body) as Readonly<Record<string, unknown>>;
   const messageId = String(application["applicationId"]);
-  const answer = await postJson(`${bus}/mconnect/rest/benefit.register.v1`, SYSTEM, application, {
-    messageId,
-    call: BENEFIT,
-    headers: { "case-number": messageId },
-  });
+  const options = { messageId, call: BENEFIT, headers: { "case-number": messageId } };
+  const answer = await viaBus(() => postJson(`${bus}/mconnect/rest/benefit.register.v1`, SYSTEM, application, options));
   return json(answer.status, answer.value);
 }
 
 /** The bus keeps the answer under the message id, for the system that sent the command. */
 async function outcome({ segment }: Received): Promise<Reply> {
-  const answer = await getJson(`${bus}/mconnect/commands/${encodeURIComponent(segment)}`, SYSTEM);
+  const answer = await viaBus(() => getJson(`${bus}/mconnect/commands/${encodeURIComponent(segment)}`, SYSTEM));
   return json(answer.status, answer.value);
 }
