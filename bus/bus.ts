@@ -79,7 +79,16 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     predicate: whereOf,
     redeem: (envelope) => redeem(store, envelope),
   });
-  const sweeper = startSweeper({ clock, gatherer, journal, store, context, view: () => view, onError: parts.onError });
+  const sweeper = startSweeper({
+    expire: () => deadletters.expire(),
+    clock,
+    gatherer,
+    journal,
+    store,
+    context,
+    view: () => view,
+    onError: parts.onError,
+  });
   let applying: Promise<unknown> = Promise.resolve();
 
   const closeInlets = async (id: string): Promise<void> => {

@@ -1,4 +1,4 @@
-/** Ends groups whose time is over: what came is passed on, though the group is not complete. */
+/** What time ends: groups that are not complete pass on what came, dead letters that were kept long enough are forgotten. */
 import type { Gatherer } from "./gather.ts";
 import type { Clock, Journal, Store } from "./ports.ts";
 import type { View } from "./passage.ts";
@@ -10,7 +10,12 @@ import { pass } from "./stage.ts";
 /** Milliseconds between looks. */
 const EVERY = 1000;
 
+/** Milliseconds between removals of old dead letters. */
+const EXPIRE_EVERY = 3_600_000;
+
 type Parts = Readonly<{
+  /** Removes dead letters whose time is over. */
+  expire: () => Promise<number>;
   clock: Clock;
   gatherer: Gatherer;
   journal: Journal;
@@ -22,9 +27,14 @@ type Parts = Readonly<{
 
 export function startSweeper(parts: Parts): { close(): Promise<void> } {
   const stop = new AbortController();
+  let expireAt = parts.clock.now() + EXPIRE_EVERY;
   const loop = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       await parts.clock.sleep(EVERY, stop.signal).catch(() => undefined);
+      if (parts.clock.now() >= expireAt && !stop.signal.aborted) {
+        expireAt = parts.clock.now() + EXPIRE_EVERY;
+        await parts.expire().catch((error: unknown) => parts.onError(error, "old dead letters"));
+      }
       for (const { route, staged } of parts.view().routes.values()) {
         if (staged === undefined || stop.signal.aborted) continue;
         await sweep(parts, route, stop.signal).catch((error: unknown) => parts.onError(error, `groups of route ${route.id}`));

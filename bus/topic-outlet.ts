@@ -27,6 +27,8 @@ export function createTopicOutlet(settings: TopicOutletSettings): Outlet {
       const { dataref: _, ...from } = message.envelope;
       const body = type.encode(message.value);
       const time = settings.clock.now();
+      // a replay is meant to be published again, once
+      const replay = from.headers["mbus-replay"] ?? "";
       const envelope = { ...from, type: topic, contract: settings.contract, causationId: from.id, time, body };
       await settings.journal.append([
         {
@@ -41,7 +43,7 @@ export function createTopicOutlet(settings: TopicOutletSettings): Outlet {
           digest: digestOf(body),
           envelope,
           topic,
-          dedupe: { key: `${topic} ${from.source} ${from.id}`, window: DEDUPE_WINDOW },
+          dedupe: { key: `${topic} ${from.source} ${from.id} ${replay}`, window: DEDUPE_WINDOW },
         },
       ]);
       return undefined;
