@@ -311,6 +311,16 @@ describe("a command", () => {
     expect(await bus.commands.ticket(bus.view().routes, "c-1", "asker/one")).toMatchObject({ state: "done", reply: { number: 12 } });
   });
 
+  it("shows of its reply what the sender's grant allows today, and nothing once that is gone", async () => {
+    const { bus, clock } = await setup(setOf([command()], grants), () => ({ number: 12 }));
+    await bus.accept(inbound("register", "asker/one", { n: 1 }, { id: "c-1" }));
+    await clock.advance(100);
+    await bus.apply(setOf([command()], []));
+    const ticket = await bus.commands.ticket(bus.view().routes, "c-1", "asker/one");
+    expect(ticket.reply).toBeUndefined();
+    expect(ticket.error).toContain("no grant");
+  });
+
   it("tells another system nothing of its ticket", async () => {
     const { bus } = await setup(setOf([command()], grants));
     await bus.accept(inbound("register", "asker/one", { n: 1 }, { id: "c-1" }));

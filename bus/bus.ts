@@ -50,7 +50,14 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   let stopping = false;
   const endpoints = createEndpoints({ clock });
   const deadletters = await createDeadLetters({ store, journal, clock });
-  const commands = createCommands({ journal, clock });
+  const commands = createCommands({
+    journal,
+    clock,
+    reduce(route, system, value) {
+      const grant = authorise(route, view.grants, view.systems, system, clock.now());
+      return view.routes.get(route.id)?.reduceReply(grant, value) ?? value;
+    },
+  });
   const gatherer = await createGatherer({ clock, store });
   const quotas = createQuotas(clock, (grant, from) => countUses(journal, grant, from));
   const context = await createStepContexts({ clock, journal, store, gatherer, view: () => view, accept: () => accept });

@@ -17,7 +17,10 @@ export interface Commands {
   ticket(routes: ReadonlyMap<string, Readonly<{ route: Route }>>, id: string, system: string | undefined): Promise<Ticket>;
 }
 
-export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock }>): Commands {
+/** What the sender's grant lets it see of a reply, today. Throws access-denied. */
+export type ReduceReply = (route: Route, system: string, value: AvroRecord) => AvroRecord;
+
+export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock; reduce: ReduceReply }>): Commands {
   return {
     async settle(route, envelope, { value, error }) {
       const time = parts.clock.now();
@@ -43,20 +46,21 @@ export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock 
       const settled = records.find((record) => record.step === "replied");
       if (!settled) return { id, state: "pending", position: accepted.position };
       if (settled.outcome === "failed") return { id, state: "failed", position: settled.position, error: settled.detail ?? "failed" };
-      return { id, state: "done", position: settled.position, ...replyOf(routes, settled.route, settled.envelope) };
+      return { id, state: "done", position: settled.position, ...replyOf(parts.reduce, routes, settled.route, settled.envelope) };
     },
   };
 }
 
 function replyOf(
+  reduce: ReduceReply,
   routes: ReadonlyMap<string, Readonly<{ route: Route }>>,
   routeId: string | undefined,
   envelope: Envelope | undefined,
 ): { reply?: AvroRecord; error?: string } {
-  const type = routeId === undefined ? undefined : routes.get(routeId)?.route.reply;
-  if (!envelope || !type) return {};
+  const route = routeId === undefined ? undefined : routes.get(routeId)?.route;
+  if (!envelope || !route?.reply) return {};
   try {
-    return { reply: type.decode(envelope.body) };
+    return { reply: reduce(route, envelope.source, route.reply.decode(envelope.body)) };
   } catch (thrown) {
     return { error: asBusError(thrown).message };
   }
