@@ -76,11 +76,13 @@ function rawName(context: WriterContext, name: Name): string {
 function elementWriter(context: WriterContext, plan: ElementPlan, declarations = ""): WriteElement {
   const raw = rawName(context, plan.name);
   const { value } = plan;
+  // XSD wants required attributes even on a nil element, and null has none.
+  const nillable = plan.nillable && !(value.kind === "record" && value.attributes.some((attribute) => attribute.use.required));
   const nil = `<${raw}${declarations} xsi:nil="true"/>`;
   const write = valueWriter(context, plan, value, `${raw}${declarations}`, raw);
   return (item, path) => {
     if (item !== null && item !== undefined) return write(item, path);
-    return plan.nillable ? nil : refuse(path, "required", "a value is missing, and the element may be neither absent nor nil");
+    return nillable ? nil : refuse(path, "required", "a value is missing, and the element may be neither absent nor nil");
   };
 }
 
