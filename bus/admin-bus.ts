@@ -84,7 +84,7 @@ function contractInfo(parts: AdminParts, contract: Route["contract"], running: r
   const faces = running.filter(({ route }) => route.contract.id === contract.id).map(({ route }) => parts.faces(route));
   return {
     id: contract.id,
-    name: contract.name,
+    name: contract.id.replace(/\.v\d+$/u, ""), // with its domain: `request` alone would name many
     version: contract.version,
     pattern: contract.pattern,
     owner: contract.owner,
