@@ -53,6 +53,7 @@ function build(node: XNode, document: SchemaDocument, loader: Loader, depth: num
     case "sequence":
     case "choice":
     case "all": {
+      if (node.name.local === "all" && times.max !== 1) throw schemaError(node, "xs:all may occur once only");
       const parts = node.children
         .filter((part) => part.name.ns === XSD_NS && part.name.local !== "annotation")
         .map((part) => build(part, document, loader, depth + 1));

@@ -8,7 +8,10 @@ import type { Name } from "./names.ts";
 /** Notes a violation at `index`; `last` is the name of an element that is closed already and belongs to the path. */
 export function violate(c: Cursor, rule: string, text: string, index: number, last?: string): void {
   const outer = pathOf(c);
-  const path = last === undefined ? outer : `${outer === "/" ? "" : outer}/${decodeUtf8(last)}`;
+  // An element just closed still has its number among its namesakes.
+  const ordinal = last === c.raw[c.depth] ? (c.ordinals[c.depth] ?? 0) : 0;
+  const step = last === undefined ? "" : `${decodeUtf8(last)}${ordinal > 0 ? `[${ordinal}]` : ""}`;
+  const path = step === "" ? outer : `${outer === "/" ? "" : outer}/${step}`;
   c.places.push({ ...lineColumn(c.src, index), path, rule, text });
   if (c.places.length >= XML_LIMITS.places) throwViolations(c);
 }

@@ -35,10 +35,7 @@ function inlineSchemas(schemas: SchemaSet): string {
   return schemas.documents
     .filter(({ root }) => root.children.some((node) => !["import", "include", "annotation"].includes(node.name.local)))
     .map(({ root, target }) => {
-      const text = writeTree(
-        root,
-        (node) => node.name.ns === XSD_NS && (node.name.local === "include" || node.name.local === "annotation"),
-      );
+      const text = writeTree(root, (node) => node.name.ns === XSD_NS && node.name.local === "include");
       // Locations are dropped: every imported schema stands inline. An included one says its includer's namespace.
       const local = text.replace(/ schemaLocation="[^"]*"/g, "");
       return root.attributes.has("targetNamespace") || target === ""
