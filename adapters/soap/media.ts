@@ -4,9 +4,22 @@ import type { SoapVersion } from "#bus/wire.ts";
 
 export type Media = Readonly<{ version: SoapVersion; action: string | undefined }>;
 
+/** Content types as they came, and what they say: a caller sends the same one with every message. Bounded. */
+const known = new Map<string, Media>();
+const MOST_KNOWN = 200;
+
 /** Version and action parameter of a content type. Throws media-type. */
 export function readMedia(contentType: string | undefined): Media {
-  const [type = "", ...rest] = (contentType ?? "").split(";");
+  const text = contentType ?? "";
+  const seen = known.get(text);
+  if (seen !== undefined) return seen;
+  const media = parseMedia(text);
+  if (known.size < MOST_KNOWN && text.length < 300) known.set(text, media);
+  return media;
+}
+
+function parseMedia(contentType: string): Media {
+  const [type = "", ...rest] = contentType.split(";");
   const parameters = new Map(rest.map(parameter));
   const version = VERSIONS.get(type.trim().toLowerCase());
   if (version === undefined)
@@ -22,6 +35,8 @@ export function readMedia(contentType: string | undefined): Media {
 
 /** Version to answer in when the request could not be read. */
 export function versionOf(contentType: string | undefined): SoapVersion {
+  const seen = known.get(contentType ?? "");
+  if (seen !== undefined) return seen.version;
   return VERSIONS.get((contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "") ?? "1.1";
 }
 

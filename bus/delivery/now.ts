@@ -2,6 +2,7 @@
  * One message to one branch, now: the only way by which a message reaches a branch's target. The branch's own subscription, dead
  * letters and replays all go through here, so that a replayed message meets the same conditions, steps, maps and grants.
  */
+import type { ContractType } from "../contract/contract.ts";
 import type { AvroRecord, Envelope, Message } from "../envelope.ts";
 import type { Clock, Outlet } from "../ports.ts";
 import { runSteps } from "../route/steps/run.ts";
@@ -48,7 +49,7 @@ export async function deliverNow(parts: NowParts, envelope: Envelope, options: N
   const { route, branch } = parts;
   const whole = envelope.dataref === undefined || !parts.redeem ? envelope : await parts.redeem(envelope);
   const marked = options.marks ? { ...whole, headers: { ...whole.headers, ...options.marks } } : whole;
-  const message: Message = { envelope: marked, value: route.contract.request.decode(whole.body) };
+  const message: Message = { envelope: marked, value: decode(route, whole) };
   if (branch.when && !(await branch.when(message))) return { kind: "skipped" };
   const granted = parts.reduce ? parts.reduce(message) : message;
   const outcome = branch.steps.length === 0 ? undefined : await runSteps(branch.steps, granted, parts.context(options.signal));
@@ -57,6 +58,18 @@ export async function deliverNow(parts: NowParts, envelope: Envelope, options: N
   let result: NowResult = { kind: "dropped", reason: "the steps left nothing to deliver" };
   for (const each of outcome?.messages ?? [granted]) result = await send(parts, each, options);
   return result;
+}
+
+/** Values of envelopes in memory: the branches of a topic are handed the same envelope, and values never change. */
+const decoded = new WeakMap<Envelope, Readonly<{ type: ContractType; value: AvroRecord }>>();
+
+function decode(route: Route, envelope: Envelope): AvroRecord {
+  const type = route.contract.request;
+  const known = decoded.get(envelope);
+  if (known?.type === type) return known.value;
+  const value = type.decode(envelope.body);
+  decoded.set(envelope, { type, value });
+  return value;
 }
 
 async function send(parts: NowParts, message: Message, options: NowOptions): Promise<NowResult> {

@@ -74,7 +74,14 @@ export async function deliverQuery(parts: QueryParts): Promise<QueryResult> {
     parts.onAttempt({ attempt: failed.attemptNumber, elapsed: clock.now() - startedAt, errorClass, errorCode, detail });
   };
 
-  const value = await pRetry(attempt, { retries: policy.retry.attempts - 1, minTimeout: 0, onFailedAttempt: report, shouldRetry: again });
+  let failed: unknown;
+  try {
+    return { value: await attempt(1), attempts, endpoint }; // most calls succeed at once: no machinery for them
+  } catch (thrown) {
+    failed = thrown;
+  }
+  const next = (turn: number): Promise<AvroRecord | undefined> => (turn === 1 ? Promise.reject(failed as Error) : attempt(turn));
+  const value = await pRetry(next, { retries: policy.retry.attempts - 1, minTimeout: 0, onFailedAttempt: report, shouldRetry: again });
   return { value, attempts, endpoint };
 }
 
