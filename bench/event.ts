@@ -1,7 +1,7 @@
 /**
- * Event routing: an event comes in as SOAP XML, is decoded, authorised, accepted durably, and goes to three branches, each with its own
- * condition or map, cursor and durable outcome row. The receivers cost nothing; everything else is the bus as it runs. The limit is
- * the bare journal writing the same four records of each event.
+ * Event routing: an event comes in as SOAP XML, is decoded, authorised, accepted durably, and goes to three branches (one behind a
+ * JSONata condition), each with its own cursor, grant and durable outcome row. The receivers cost nothing and the sample's maps are left
+ * out; everything else is the bus as it runs. The limit is the bare journal writing the same four records of each event.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -77,6 +77,7 @@ async function personChangedRoute(): Promise<{ set: RouteSet; source: Source }> 
   if (!route || !source) throw new Error("the route person-changed did not compile");
   const branches = route.branches.map((branch) => ({
     ...branch,
+    in: undefined,
     deliver: { ...branch.deliver, limits: { concurrency: 256, queue: 10_000, ratePerSecond: undefined } },
   }));
   return { set: { ...set, routes: new Map([[route.id, { ...route, branches }]]) }, source };
