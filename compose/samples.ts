@@ -29,7 +29,10 @@ export async function startWorld(programs: readonly SampleProgram[], busUrl: str
     const named = (name: (program: SampleProgram) => string) =>
       Object.fromEntries(programs.map((program, index) => [name(program), addresses[index] ?? ""]));
     // the mainframe has no address: it drops files into a folder of its own
-    const variables = { ...named((program) => program.variable), "vehicles.drop": join(folderOf(dataDir, "asp/vehicles"), "out") };
+    const drop = programs.some(({ system }) => system === "asp/vehicles")
+      ? { "vehicles.drop": join(folderOf(dataDir, "asp/vehicles"), "out") }
+      : undefined;
+    const variables = { ...named((program) => program.variable), ...drop };
     return { variables, addresses: named((program) => program.system), close };
   } catch (error) {
     await close();
