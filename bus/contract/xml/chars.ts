@@ -205,3 +205,48 @@ function checkChars(text: string): string {
   if (!text.isWellFormed()) throw new BusError("xsd-violation", "a lone surrogate cannot stand in XML");
   return text;
 }
+
+// ── output: one character for each byte, as on the way in ──────────────────────────────────────────────────────────
+
+/** Anything but ASCII that may stand in text as it is. */
+const NOT_PLAIN = /[^\t\n\x20-\x25\x27-\x3b=\x3f-\x7f]/;
+
+/** Text for element content, as a string of its UTF-8 bytes. */
+export function printText(text: string): string {
+  if (!NOT_PLAIN.test(text)) return text;
+  return text.length > SHORT ? encodeUtf8(escapeText(text)) : printShort(text);
+}
+
+/** Escapes and encodes in one loop; for short text that is faster than expressions. */
+function printShort(text: string): string {
+  let bytes = "";
+  let done = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x80 && code !== 38 && code !== 60 && code !== 62 && (code >= 32 || code === 10 || code === 9)) continue;
+    bytes += text.slice(done, i);
+    if (code < 0x80) bytes += ENTITIES[text.charAt(i)] ?? checkChars(text);
+    else if (code < 0x800) bytes += String.fromCharCode(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
+    else if ((code & 0xf800) === 0xd800 || code >= 0xfffe) return encodeUtf8(escapeText(text));
+    else bytes += String.fromCharCode(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+    done = i + 1;
+  }
+  return bytes + text.slice(done);
+}
+
+/** Text for an attribute in double quotes, as a string of its UTF-8 bytes. */
+export function printAttribute(text: string): string {
+  return encodeUtf8(escapeAttribute(text));
+}
+
+/** Text as a string of its UTF-8 bytes: a message whose pieces are such strings becomes bytes by a plain copy. */
+export function encodeUtf8(text: string): string {
+  return HIGH.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
+}
+
+/** The bytes of a string of bytes. They share no memory with anything. */
+export function toBytes(text: string): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(text.length);
+  bytes.write(text, "latin1");
+  return bytes;
+}

@@ -4,7 +4,7 @@ import { BusError } from "../../errors.ts";
 import type { Codec } from "../../wire.ts";
 import { parseShape } from "../parse.ts";
 import { bindElement } from "./bind.ts";
-import { XML_LIMITS } from "./chars.ts";
+import { XML_LIMITS, toBytes } from "./chars.ts";
 import { closeDocument, openDocument, openRoot } from "./cursor.ts";
 import type { SchemaSet } from "./model.ts";
 import { newVocabulary, showName } from "./names.ts";
@@ -54,7 +54,6 @@ export function compileXmlCodec(options: XmlCodecOptions): Codec {
   const vocabulary = newVocabulary();
   const message = compileMessage(vocabulary, options.schemas, options.element, options.avro);
   const maxBytes = options.maxBytes ?? XML_LIMITS.bytes;
-  const encoder = new TextEncoder();
   return {
     mediaType: options.mediaType ?? "application/xml",
     read(bytes) {
@@ -65,6 +64,6 @@ export function compileXmlCodec(options: XmlCodecOptions): Codec {
       if (c.places.length > 0) throwViolations(c);
       return value as AvroRecord;
     },
-    write: (value) => encoder.encode(`<?xml version="1.0" encoding="UTF-8"?>\n${message.write(value)}`),
+    write: (value) => toBytes(`<?xml version="1.0" encoding="UTF-8"?>\n${message.write(value)}`),
   };
 }

@@ -20,6 +20,7 @@ function listConversion(type: SimpleType, shape: Shape): Conversion | string {
   if (typeof item === "string") return item;
   return {
     expected: "a list",
+    safe: false,
     parse: (source) => allOrNone(splitList(source).map(item.parse)),
     print: (value) => (Array.isArray(value) ? allOrNone(value.map(item.print))?.join(" ") : undefined),
   };
@@ -31,7 +32,7 @@ function allOrNone<T>(values: (T | undefined)[]): T[] | undefined {
 }
 
 function text(expected: string): Conversion {
-  return { expected, parse: (source) => source, print: (value) => (typeof value === "string" ? value : undefined) };
+  return { expected, safe: false, parse: (source) => source, print: (value) => (typeof value === "string" ? value : undefined) };
 }
 
 const INTEGERS = /^(?:integer|long|int|short|byte|(?:unsigned|non|positive|negative)\w*)$/;
@@ -73,6 +74,7 @@ function convert(type: SimpleType, shape: Shape): Conversion | string {
 function booleans(expected: string): Conversion {
   return {
     expected,
+    safe: true,
     parse: (source) => source === "true" || source === "1",
     print: (value) => (typeof value === "boolean" ? String(value) : undefined),
   };
@@ -83,6 +85,7 @@ function integers(expected: string, small: boolean): Conversion {
     small ? Number(value) === (Number(value) | 0) : BigInt.asIntN(64, BigInt(value)) === BigInt(value);
   return {
     expected,
+    safe: true,
     parse: (source) => {
       const number = Number(source);
       if (Number.isSafeInteger(number)) return small && number !== (number | 0) ? undefined : number === 0 ? 0 : number;
@@ -101,6 +104,7 @@ function integers(expected: string, small: boolean): Conversion {
 function floats(expected: string, special: boolean): Conversion {
   return {
     expected,
+    safe: true,
     parse: floatValue,
     print: (value) => {
       if (typeof value !== "number") return undefined;
@@ -129,6 +133,7 @@ function decimals(expected: string, precision: number, scale: number): Conversio
   };
   return {
     expected,
+    safe: true,
     parse: fit,
     print: (value) => {
       const fitted = typeof value === "string" ? fit(value) : undefined;
@@ -141,6 +146,7 @@ function binary(expected: string, encoding: "hex" | "base64", size: number | und
   const fits = (bytes: Uint8Array): boolean => size === undefined || bytes.length === size;
   return {
     expected,
+    safe: true,
     parse: (source) => {
       const bytes = Buffer.from(source, encoding);
       return fits(bytes) ? bytes : undefined;
@@ -157,6 +163,7 @@ function dates(expected: string): Conversion {
   const fit = (source: string): string | undefined => (daysFromDate(source) === undefined ? undefined : source);
   return {
     expected,
+    safe: true,
     parse: (source) => fit(source.length > 10 ? source.slice(0, 10) : source),
     print: (value) => (typeof value === "string" ? fit(value) : undefined),
   };
@@ -170,6 +177,7 @@ function instants(expected: string): Conversion {
   };
   return {
     expected,
+    safe: true,
     parse: (source) => fit(/(?:Z|[+-]\d\d:\d\d)$/.test(source.slice(19)) ? trimFraction(source) : `${trimFraction(source)}Z`),
     print: (value) => (typeof value === "string" ? fit(value) : undefined),
   };
@@ -188,5 +196,5 @@ function symbols(type: SimpleType, known: readonly string[], expected: string): 
   if (foreign.length > 0)
     return `the enumeration has values that the Avro enum lacks: ${foreign.slice(0, 8).join(", ")}; add them, or use string`;
   const fit = (value: unknown): string | undefined => (typeof value === "string" && set.has(value) ? value : undefined);
-  return { expected, parse: fit, print: fit };
+  return { expected, safe: true, parse: fit, print: fit };
 }

@@ -2,7 +2,7 @@
 import { BusError } from "../../errors.ts";
 import type { SoapFault, SoapVersion } from "../../wire.ts";
 import type { CallContext } from "../../envelope.ts";
-import { escapeAttribute, escapeText } from "./chars.ts";
+import { printAttribute, printText } from "./chars.ts";
 import { advance, closeDocument, closeTag, openRoot } from "./cursor.ts";
 import { fail } from "./state.ts";
 import type { Cursor } from "./state.ts";
@@ -134,12 +134,12 @@ const CALL_HEADERS: readonly (readonly [keyof CallContext, string])[] = [
   ["reason", "CallReason"],
 ];
 
-/** An envelope around a payload that declares its own namespaces. */
+/** An envelope around a payload that declares its own namespaces; both are strings of bytes (chars.ts). */
 export function wrapEnvelope(version: SoapVersion, payload: string, call?: CallContext): string {
   let header = "";
   for (const [key, local] of CALL_HEADERS) {
     const value = call?.[key];
-    if (value !== undefined) header += `<mcon:${local}>${escapeText(value)}</mcon:${local}>`;
+    if (value !== undefined) header += `<mcon:${local}>${printText(value)}</mcon:${local}>`;
   }
   if (header !== "") header = `<soap:Header xmlns:mcon="${MCONNECT_NS}">${header}</soap:Header>`;
   return `<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="${SOAP_NS[version]}">${header}<soap:Body>${payload}</soap:Body></soap:Envelope>`;
@@ -148,10 +148,10 @@ export function wrapEnvelope(version: SoapVersion, payload: string, call?: CallC
 /** Our own fault: the code of bus/errors.ts stands in `detail/code` (1.1) or as Subcode (1.2). */
 export function faultPayload(version: SoapVersion, fault: SoapFault): string {
   const items = (fault.detail ?? [])
-    .map((item) => `<m:item name="${escapeAttribute(clean(item.name))}">${escapeText(clean(item.text))}</m:item>`)
+    .map((item) => `<m:item name="${printAttribute(clean(item.name))}">${printText(clean(item.text))}</m:item>`)
     .join("");
-  const detail = `<m:code xmlns:m="${FAULT_NS}">${escapeText(clean(fault.code))}</m:code>${items === "" ? "" : `<m:items xmlns:m="${FAULT_NS}">${items}</m:items>`}`;
-  const text = escapeText(clean(fault.text));
+  const detail = `<m:code xmlns:m="${FAULT_NS}">${printText(clean(fault.code))}</m:code>${items === "" ? "" : `<m:items xmlns:m="${FAULT_NS}">${items}</m:items>`}`;
+  const text = printText(clean(fault.text));
   if (version === "1.1") {
     const side = fault.side === "sender" ? "Client" : "Server";
     return `<soap:Fault><faultcode>soap:${side}</faultcode><faultstring>${text}</faultstring><detail>${detail}</detail></soap:Fault>`;

@@ -12,6 +12,8 @@ export type Conversion = Readonly<{
   print: (value: unknown) => string | undefined;
   /** What a message says was expected. */
   expected: string;
+  /** Printed text never needs escaping. */
+  safe: boolean;
 }>;
 
 export type ScalarPlan = Readonly<{ kind: "scalar"; scalar: Scalar; conversion: Conversion }>;

@@ -2,7 +2,7 @@
 import type { AvroRecord } from "../../envelope.ts";
 import { BusError } from "../../errors.ts";
 import type { SoapMessage, SoapService, SoapVersion } from "../../wire.ts";
-import { XML_LIMITS } from "./chars.ts";
+import { XML_LIMITS, toBytes } from "./chars.ts";
 import { compileMessage } from "./codec.ts";
 import type { AvroSchemaJson, XmlMessage } from "./codec.ts";
 import { openDocument } from "./cursor.ts";
@@ -70,7 +70,7 @@ export function serviceOf(
     return found;
   };
   const envelope = (version: SoapVersion, payload: string, call?: Parameters<typeof wrapEnvelope>[2]): Uint8Array =>
-    Buffer.from(wrapEnvelope(version, payload, call)); // for small texts several times as fast as TextEncoder
+    toBytes(wrapEnvelope(version, payload, call));
   return {
     operations: [...byName.keys()],
     derived: Object.fromEntries(operations.map((operation) => [operation.wsdl.name, operation.avro])),

@@ -3,7 +3,7 @@
  * path of its field; what is written reads back as the same value. All prefixes are declared on the outermost element.
  */
 import { BusError } from "../../errors.ts";
-import { escapeAttribute, escapeText } from "./chars.ts";
+import { encodeUtf8, printAttribute, printText } from "./chars.ts";
 import { normalize } from "./facets.ts";
 import { XSI_NS, XML_NS } from "./names.ts";
 import type { Name } from "./names.ts";
@@ -11,12 +11,15 @@ import { emptiable } from "./plan.ts";
 import type { AttributePlan, ElementPart, ElementPlan, GroupPart, PartPlan, RecordPlan, ScalarPlan, ValuePlan } from "./plan.ts";
 
 type Values = Readonly<Record<string, unknown>>;
-type WriteRecord = (record: Values, path: string) => { attributes: string; content: string };
-type WriteElement = (value: unknown, path: string) => string;
-type WritePart = (record: Values, path: string) => string;
-type WriterContext = Readonly<{ prefixes: ReadonlyMap<string, string>; records: Map<RecordPlan, WriteRecord> }>;
+/** Where the writer stands in the value: field names and item numbers. Only errors look at it. */
+type Trail = { readonly steps: (string | number)[]; depth: number };
+/** Attributes and content of a record. */
+type WriteRecord = Readonly<{ attributes: ((record: Values) => string) | undefined; content: (record: Values) => string }>;
+type WriteElement = (value: unknown) => string;
+type WritePart = (record: Values) => string;
+type WriterContext = Readonly<{ prefixes: ReadonlyMap<string, string>; records: Map<RecordPlan, WriteRecord>; trail: Trail }>;
 
-/** Writes one message: the value of the root element as text with its namespace declarations. */
+/** Writes one message: the value of the root element with its namespace declarations, as a string of its bytes. */
 export type WriteDocument = (value: unknown) => string;
 
 /** `prefixOf` proposes a prefix for a namespace, for example the schema's own. */
@@ -24,10 +27,18 @@ export function compileWriter(plan: ElementPlan, prefixOf: (ns: string) => strin
   const namespaces = new Set<string>();
   collect(plan, namespaces, new Set());
   const prefixes = choosePrefixes(namespaces, prefixOf);
-  const declarations = [...prefixes].map(([ns, prefix]) => ` xmlns:${prefix}="${escapeAttribute(ns)}"`).join("");
-  const context: WriterContext = { prefixes, records: new Map() };
-  const write = elementWriter(context, plan, declarations);
-  return (value) => write(value, "");
+  const declarations = [...prefixes].map(([ns, prefix]) => ` xmlns:${prefix}="${printAttribute(ns)}"`).join("");
+  const trail: Trail = { steps: [], depth: 0 };
+  const write = elementWriter({ prefixes, records: new Map(), trail }, plan, declarations);
+  return (value) => {
+    trail.depth = 0;
+    try {
+      return write(value);
+    } catch (error) {
+      // A character that XML does not know is met where no field is known.
+      throw error instanceof BusError && error.places.length === 0 ? misfit(trail, "character", error.message) : error;
+    }
+  };
 }
 
 function choosePrefixes(namespaces: ReadonlySet<string>, prefixOf: (ns: string) => string | undefined): Map<string, string> {
@@ -36,6 +47,7 @@ function choosePrefixes(namespaces: ReadonlySet<string>, prefixOf: (ns: string) 
   for (const ns of namespaces) {
     if (ns === "" || ns === XML_NS) continue;
     let prefix = ns === XSI_NS ? "xsi" : prefixOf(ns);
+    if (prefix !== undefined) prefix = encodeUtf8(prefix);
     if (prefix === undefined || (taken.has(prefix) && ns !== XSI_NS)) prefix = `n${prefixes.size + 1}`;
     taken.add(prefix);
     prefixes.set(ns, prefix);
@@ -60,17 +72,30 @@ function collectPart(part: PartPlan, namespaces: Set<string>, seen: Set<ValuePla
   else if (part.kind !== "any") for (const inner of part.parts) collectPart(inner, namespaces, seen);
 }
 
-function refuse(path: string, rule: string, text: string): never {
+function misfit(trail: Trail, rule: string, text: string): BusError {
+  let path = "";
+  for (const step of trail.steps.slice(0, trail.depth)) path += typeof step === "number" ? `[${step}]` : path === "" ? step : `.${step}`;
   const shown = path === "" ? "the message" : path;
-  throw new BusError("xsd-violation", `${shown}: ${text}`, { places: [{ path: shown, rule, text }] });
+  return new BusError("xsd-violation", `${shown}: ${text}`, { places: [{ path: shown, rule, text }] });
 }
 
-const at = (path: string, field: string): string => (path === "" ? field : `${path}.${field}`);
+function refuse(trail: Trail, rule: string, text: string): never {
+  throw misfit(trail, rule, text);
+}
+
+/** Runs a writer one step deeper in the value. */
+function within<T>(trail: Trail, step: string | number, write: (value: T) => string, value: T): string {
+  trail.steps[trail.depth++] = step;
+  const out = write(value);
+  trail.depth--;
+  return out;
+}
 
 function rawName(context: WriterContext, name: Name): string {
   if (name.ns === XML_NS) return `xml:${name.local}`;
+  const local = encodeUtf8(name.local);
   const prefix = context.prefixes.get(name.ns);
-  return prefix === undefined ? name.local : `${prefix}:${name.local}`;
+  return prefix === undefined ? local : `${prefix}:${local}`;
 }
 
 function elementWriter(context: WriterContext, plan: ElementPlan, declarations = ""): WriteElement {
@@ -80,43 +105,51 @@ function elementWriter(context: WriterContext, plan: ElementPlan, declarations =
   const nillable = plan.nillable && !(value.kind === "record" && value.attributes.some((attribute) => attribute.use.required));
   const nil = `<${raw}${declarations} xsi:nil="true"/>`;
   const write = valueWriter(context, plan, value, `${raw}${declarations}`, raw);
-  return (item, path) => {
-    if (item !== null && item !== undefined) return write(item, path);
-    return nillable ? nil : refuse(path, "required", "a value is missing, and the element may be neither absent nor nil");
+  return (item) => {
+    if (item !== null && item !== undefined) return write(item);
+    return nillable ? nil : refuse(context.trail, "required", "a value is missing, and the element may be neither absent nor nil");
   };
 }
 
 function valueWriter(context: WriterContext, plan: ElementPlan, value: ValuePlan, open: string, raw: string): WriteElement {
+  const close = `</${raw}>`;
   switch (value.kind) {
     case "scalar": {
-      const print = scalarPrinter(value, plan.fixed);
-      return (item, path) => `<${open}>${escapeText(print(item, path))}</${raw}>`;
+      const print = scalarPrinter(context, value, plan.fixed);
+      const head = `<${open}>`;
+      if (value.conversion.safe) return (item) => head + print(item) + close;
+      return (item) => head + printText(print(item)) + close;
     }
     case "wrapper": {
       const list = listWriter(context, value.item);
-      return (item, path) => `<${open}>${list(item, path)}</${raw}>`;
+      return (item) => `<${open}>${list(item)}${close}`;
     }
     default: {
       const body = recordWriter(context, value);
-      return (item, path) => {
-        if (typeof item !== "object" || item === null || Array.isArray(item)) refuse(path, "contract", "expected a record");
-        const { attributes, content } = body(item as Values, path);
-        return content === "" ? `<${open}${attributes}/>` : `<${open}${attributes}>${content}</${raw}>`;
+      return (item) => {
+        if (typeof item !== "object" || item === null || Array.isArray(item)) refuse(context.trail, "contract", "expected a record");
+        const record = item as Values;
+        const head = body.attributes === undefined ? open : open + body.attributes(record);
+        const content = body.content(record);
+        return content === "" ? `<${head}/>` : `<${head}>${content}${close}`;
       };
     }
   }
 }
 
 /** A value as checked text, not yet escaped. */
-function scalarPrinter(plan: ScalarPlan, fixed: string | undefined): (value: unknown, path: string) => string {
+function scalarPrinter({ trail }: WriterContext, plan: ScalarPlan, fixed: string | undefined): WriteElement {
   const { check, whiteSpace, canonical } = plan.scalar;
   const { print, expected } = plan.conversion;
+  const preserves = whiteSpace === "preserve";
   const wanted = fixed === undefined ? undefined : canonical(normalize(fixed, whiteSpace));
-  return (value, path) => {
-    const text = print(value) ?? refuse(path, "contract", `expected ${expected}`);
-    const problem = check?.(whiteSpace === "preserve" ? text : normalize(text, whiteSpace));
-    if (problem !== undefined) refuse(path, problem.rule, problem.text);
-    if (wanted !== undefined && canonical(normalize(text, whiteSpace)) !== wanted) refuse(path, "fixed", `must be ${fixed}`);
+  return (value) => {
+    const text = print(value) ?? refuse(trail, "contract", `expected ${expected}`);
+    if (check !== undefined) {
+      const problem = check(preserves ? text : normalize(text, whiteSpace));
+      if (problem !== undefined) refuse(trail, problem.rule, problem.text);
+    }
+    if (wanted !== undefined && canonical(normalize(text, whiteSpace)) !== wanted) refuse(trail, "fixed", `must be ${fixed}`);
     return text;
   };
 }
@@ -125,45 +158,47 @@ function recordWriter(context: WriterContext, plan: RecordPlan): WriteRecord {
   const known = context.records.get(plan);
   if (known !== undefined) return known;
   const slot: { write?: WriteRecord } = {};
-  // A type that contains itself meets this forwarder while it is still being compiled.
-  context.records.set(plan, (record, path) => slot.write?.(record, path) ?? { attributes: "", content: "" });
   const attributes = plan.attributes.map((attribute) => attributeWriter(context, attribute));
-  const content = plan.text === undefined ? partWriter(context, plan.content) : textWriter(plan.text);
-  const compiled: WriteRecord = (record, path) => {
-    let head = "";
-    for (const attribute of attributes) head += attribute(record, path);
-    return { attributes: head, content: content(record, path) };
+  const head = (record: Values): string => {
+    let out = "";
+    for (const attribute of attributes) out += attribute(record);
+    return out;
   };
-  slot.write = compiled;
-  context.records.set(plan, compiled);
-  return compiled;
+  const all = attributes.length === 0 ? undefined : head;
+  // A type that contains itself meets this forwarder while it is still being compiled.
+  context.records.set(plan, { attributes: all, content: (record) => slot.write?.content(record) ?? "" });
+  slot.write = { attributes: all, content: plan.text === undefined ? partWriter(context, plan.content) : textWriter(context, plan.text) };
+  context.records.set(plan, slot.write);
+  return slot.write;
 }
 
 function attributeWriter(context: WriterContext, plan: AttributePlan): WritePart {
   const raw = rawName(context, plan.name);
-  const print = scalarPrinter(plan.value, plan.use.fixed);
+  const { trail } = context;
+  const print = scalarPrinter(context, plan.value, plan.use.fixed);
   const { field, use } = plan;
-  return (record, path) => {
-    const value = record[field];
-    if (value !== null && value !== undefined) return ` ${raw}="${escapeAttribute(print(value, at(path, field)))}"`;
-    return use.required ? refuse(at(path, field), "required", "a value is missing, and the attribute is required") : "";
+  const write = (value: unknown): string => {
+    if (value !== null && value !== undefined) return ` ${raw}="${printAttribute(print(value))}"`;
+    return use.required ? refuse(trail, "required", "a value is missing, and the attribute is required") : "";
   };
+  return (record) => within(trail, field, write, record[field]);
 }
 
-function textWriter(text: NonNullable<RecordPlan["text"]>): WritePart {
-  const print = scalarPrinter(text.value, undefined);
-  return (record, path) => {
-    const value = record[text.field];
-    if (value === null || value === undefined) return refuse(at(path, text.field), "required", "the text of the element is missing");
-    return escapeText(print(value, at(path, text.field)));
+function textWriter(context: WriterContext, text: NonNullable<RecordPlan["text"]>): WritePart {
+  const { trail } = context;
+  const print = scalarPrinter(context, text.value, undefined);
+  const write = (value: unknown): string => {
+    if (value === null || value === undefined) return refuse(trail, "required", "the text of the element is missing");
+    return printText(print(value));
   };
+  return (record) => within(trail, text.field, write, record[text.field]);
 }
 
 function partWriter(context: WriterContext, part: PartPlan | undefined): WritePart {
   if (part === undefined) return () => "";
   switch (part.kind) {
     case "any":
-      return (_record, path) => (part.min === 0 ? "" : refuse(path, "any", "the schema wants foreign elements that no field holds"));
+      return () => (part.min === 0 ? "" : refuse(context.trail, "any", "the schema wants foreign elements that no field holds"));
     case "element":
       return fieldWriter(context, part);
     case "choice":
@@ -175,29 +210,31 @@ function partWriter(context: WriterContext, part: PartPlan | undefined): WritePa
 
 function fieldWriter(context: WriterContext, part: ElementPart): WritePart {
   const { field, min } = part;
+  const { trail } = context;
   if (part.list) {
     const list = listWriter(context, part);
-    return (record, path) => list(record[field] ?? [], at(path, field));
+    return (record) => within(trail, field, list, record[field] ?? []);
   }
   const write = elementWriter(context, part.element);
-  const skipsEmpty = part.element.value.kind === "wrapper" && min === 0;
-  return (record, path) => {
+  const skipsEmpty = part.element.value.kind === "wrapper" && min === 0 && !part.keepsEmpty;
+  return (record) => {
     const value = record[field];
     if (min === 0 && (value === null || value === undefined)) return "";
-    if (skipsEmpty && Array.isArray(value) && value.length === 0 && !part.keepsEmpty) return "";
-    return write(value, at(path, field));
+    if (skipsEmpty && Array.isArray(value) && value.length === 0) return "";
+    return within(trail, field, write, value);
   };
 }
 
 function listWriter(context: WriterContext, part: ElementPart): WriteElement {
   const write = elementWriter(context, part.element);
+  const { trail } = context;
   const { min, max } = part;
-  return (value, path) => {
-    if (!Array.isArray(value)) return refuse(path, "contract", "expected a list");
+  return (value) => {
+    if (!Array.isArray(value)) return refuse(trail, "contract", "expected a list");
     if (value.length < min || value.length > max)
-      refuse(path, "occurs", `has ${value.length} items; expected ${min} to ${max === Infinity ? "any number" : max}`);
+      refuse(trail, "occurs", `has ${value.length} items; expected ${min} to ${max === Infinity ? "any number" : max}`);
     let out = "";
-    for (let i = 0; i < value.length; i++) out += write(value[i], `${path}[${i}]`);
+    for (let i = 0; i < value.length; i++) out += within(trail, i, write, value[i]);
     return out;
   };
 }
@@ -208,7 +245,7 @@ function isSet(part: PartPlan): (record: Values) => boolean {
   if (part.kind === "element") {
     return (record) => {
       const value = record[part.field];
-      return value !== null && value !== undefined && (!Array.isArray(value) || value.length > 0);
+      return value !== null && value !== undefined && (!Array.isArray(value) || value.length > 0 || part.keepsEmpty);
     };
   }
   const inner = part.parts.map(isSet);
@@ -218,10 +255,10 @@ function isSet(part: PartPlan): (record: Values) => boolean {
 function sequenceWriter(context: WriterContext, part: GroupPart): WritePart {
   const writers = part.parts.map((inner) => partWriter(context, inner));
   const set = isSet(part);
-  return (record, path) => {
+  return (record) => {
     if (part.min === 0 && !set(record)) return "";
     let out = "";
-    for (const write of writers) out += write(record, path);
+    for (const write of writers) out += write(record);
     return out;
   };
 }
@@ -229,12 +266,12 @@ function sequenceWriter(context: WriterContext, part: GroupPart): WritePart {
 function choiceWriter(context: WriterContext, part: GroupPart): WritePart {
   const branches = part.parts.map((inner) => ({ set: isSet(inner), write: partWriter(context, inner), names: fieldsOf(inner).join(", ") }));
   const names = branches.map((branch) => branch.names).join(" | ");
-  return (record, path) => {
+  return (record) => {
     const chosen = branches.filter((branch) => branch.set(record));
     const [only] = chosen;
-    if (chosen.length > 1) refuse(path, "choice", `only one of ${names} may be set`);
-    if (only !== undefined) return only.write(record, path);
-    return emptiable(part) ? "" : refuse(path, "choice", `one of ${names} must be set`);
+    if (chosen.length > 1) refuse(context.trail, "choice", `only one of ${names} may be set`);
+    if (only !== undefined) return only.write(record);
+    return emptiable(part) ? "" : refuse(context.trail, "choice", `one of ${names} must be set`);
   };
 }
 
