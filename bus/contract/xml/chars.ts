@@ -69,28 +69,28 @@ function refuseByte(src: string, index: number): never {
   throw new BusError(utf16 ? "xml-encoding" : "xml-forbidden", text, { places: [{ ...lineColumn(src, index), text }] });
 }
 
-/** Up to this length a loop is faster than the engine's own decoder. */
-const SHORT = 64;
+/** Up to this length a loop is faster than the engine's own searches and coders. */
+export const SHORT = 64;
 // oxlint-disable-next-line no-control-regex -- anything that is not ASCII
 const HIGH = /[^\u0000-\u007f]/;
 
 /** Text of a piece of a document's string; its bytes were found to be valid UTF-8 before. */
 export function decodeUtf8(piece: string): string {
-  const { length } = piece;
-  if (length > SHORT) return HIGH.test(piece) ? Buffer.from(piece, "latin1").toString("utf8") : piece;
-  let text = "";
-  let done = 0;
-  for (let i = 0; i < length; i++) {
-    const first = piece.charCodeAt(i);
-    if (first < 0x80) continue;
-    const size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    let point = first & (0xff >> (size + 1));
-    for (let k = 1; k < size; k++) point = (point << 6) | (piece.charCodeAt(i + k) & 0x3f);
-    text += piece.slice(done, i) + String.fromCodePoint(point);
-    done = i + size;
-    i = done - 1;
-  }
-  return done === 0 ? piece : text + piece.slice(done);
+  return HIGH.test(piece) ? Buffer.from(piece, "latin1").toString("utf8") : piece;
+}
+
+/** The character whose UTF-8 bytes begin at `at`, where the byte is not ASCII. */
+export function charAt(piece: string, at: number): string {
+  const first = piece.charCodeAt(at);
+  const size = charSize(first);
+  let point = first & (0xff >> (size + 1));
+  for (let k = 1; k < size; k++) point = (point << 6) | (piece.charCodeAt(at + k) & 0x3f);
+  return size < 4 ? String.fromCharCode(point) : String.fromCodePoint(point);
+}
+
+/** Bytes of the character whose first byte this is. */
+export function charSize(first: number): number {
+  return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
 function declarationLength(src: string): number {

@@ -1,7 +1,7 @@
 /** The state of reading one document, and what every part of the parser needs: failing with a place, names, references. */
 import { BusError } from "../../errors.ts";
 import type { ErrorCode, Place } from "../../errors.ts";
-import { XML_LIMITS, decodeUtf8, lineColumn, referenceChar } from "./chars.ts";
+import { SHORT, XML_LIMITS, charAt, charSize, decodeUtf8, lineColumn, referenceChar } from "./chars.ts";
 import { resolveName } from "./names.ts";
 import type { ElementName, Name, Scope, Vocabulary } from "./names.ts";
 
@@ -85,10 +85,42 @@ export function newName(c: Cursor, raw: string, index: number, attribute: boolea
 
 /** Text of a piece of the document that stands at `index`: decoded, references and line ends resolved. */
 export function cookText(c: Cursor, text: string, index: number): string {
+  if (text.length <= SHORT) return cookShort(c, text, index);
   const close = text.indexOf("]]>");
-  if (close !== -1) fail(c, "xml-malformed", "]]> may not stand in text; write ]]&gt;", index + close);
+  if (close !== -1) refuseClose(c, index + close);
   const lines = text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
   return lines.includes("&") ? resolveReferences(c, lines, index) : decodeUtf8(lines);
+}
+
+function refuseClose(c: Cursor, index: number): never {
+  return fail(c, "xml-malformed", "]]> may not stand in text; write ]]&gt;", index);
+}
+
+/** The same in one loop. */
+function cookShort(c: Cursor, text: string, index: number): string {
+  let result = "";
+  let done = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x80 && code !== 38 && code !== 13 && code !== 93) continue;
+    if (code === 93) {
+      if (text.startsWith("]]>", i)) refuseClose(c, index + i);
+      continue;
+    }
+    result += text.slice(done, i);
+    if (code === 13) {
+      result += "\n";
+      done = i + (text.charCodeAt(i + 1) === 10 ? 2 : 1);
+    } else if (code === 38) {
+      result += reference(c, text, i, index);
+      done = text.indexOf(";", i) + 1;
+    } else {
+      result += charAt(text, i);
+      done = i + charSize(code);
+    }
+    i = done - 1;
+  }
+  return done === 0 ? text : result + text.slice(done);
 }
 
 /** The piece as text, with every reference resolved. */
@@ -96,22 +128,23 @@ export function resolveReferences(c: Cursor, text: string, index: number): strin
   let result = "";
   let done = 0;
   for (let from = text.indexOf("&"); from !== -1; from = text.indexOf("&", done)) {
-    const to = text.indexOf(";", from);
-    const char = to === -1 || to - from > 12 ? undefined : referenceChar(text.slice(from + 1, to));
-    if (char === undefined) {
-      const shown = /^&#?\w{0,20};?/.exec(text.slice(from, from + 24))?.[0] ?? "&";
-      fail(
-        c,
-        "xml-malformed",
-        `${shown} is no reference; a bare & is written &amp;, and only amp, lt, gt, quot, apos are defined`,
-        index + from,
-      );
-    }
-    if (++c.references > XML_LIMITS.references) {
-      fail(c, "xml-limit", `a document may hold at most ${XML_LIMITS.references} references`, index + from);
-    }
-    result += decodeUtf8(text.slice(done, from)) + char;
-    done = to + 1;
+    result += decodeUtf8(text.slice(done, from)) + reference(c, text, from, index);
+    done = text.indexOf(";", from) + 1;
   }
   return result + decodeUtf8(text.slice(done));
+}
+
+/** The character of the reference that begins at `from`; it ends at the next semicolon. */
+function reference(c: Cursor, text: string, from: number, index: number): string {
+  const to = text.indexOf(";", from);
+  const char = to === -1 || to - from > 12 ? undefined : referenceChar(text.slice(from + 1, to));
+  if (char === undefined) {
+    const shown = /^&#?\w{0,20};?/.exec(text.slice(from, from + 24))?.[0] ?? "&";
+    const rule = "a bare & is written &amp;, and only amp, lt, gt, quot, apos are defined";
+    fail(c, "xml-malformed", `${shown} is no reference; ${rule}`, index + from);
+  }
+  if (++c.references > XML_LIMITS.references) {
+    fail(c, "xml-limit", `a document may hold at most ${XML_LIMITS.references} references`, index + from);
+  }
+  return char;
 }
