@@ -80,7 +80,7 @@ export async function deliverQuery(parts: QueryParts): Promise<QueryResult> {
   } catch (thrown) {
     failed = thrown;
   }
-  const next = (turn: number): Promise<AvroRecord | undefined> => (turn === 1 ? Promise.reject(failed as Error) : attempt(turn));
+  const next = (turn: number): Promise<AvroRecord | undefined> => (turn === 1 ? Promise.reject(failed) : attempt(turn));
   const value = await pRetry(next, { retries: policy.retry.attempts - 1, minTimeout: 0, onFailedAttempt: report, shouldRetry: again });
   return { value, attempts, endpoint };
 }
