@@ -221,9 +221,10 @@ export function readText(c: Cursor): string {
   }
   if (pos === -1 || bytes[pos + 1] !== SLASH) return readPieces(c);
   c.pos = pos;
-  const text = c.src.slice(start, pos);
+  const piece = c.src.slice(start, pos);
+  const text = plain ? piece : cookText(c, piece, start);
   closeTag(c);
-  return plain ? text : cookText(c, text, start);
+  return text;
 }
 
 function readPieces(c: Cursor): string {
