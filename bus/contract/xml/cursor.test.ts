@@ -91,6 +91,18 @@ describe("the pull parser", () => {
     });
   });
 
+  it("never guesses a name from another scope: the same letters under another declaration are another name", () => {
+    const vocabulary = newVocabulary();
+    const mine = intern(vocabulary, "urn:1", "a");
+    intern(vocabulary, "urn:1", "r");
+    const first = (source: string): unknown => advance(open(source, vocabulary));
+    for (let i = 0; i < 3; i++) {
+      expect(first('<p:r xmlns:p="urn:1"><p:a/></p:r>')).toBe(mine);
+      expect(first('<p:r xmlns:p="urn:1"><p:a xmlns:p="urn:evil"/></p:r>')).toEqual({ ns: "urn:evil", local: "a" });
+      expect(first('<p:r xmlns:p="urn:1"><p:a xmlns:p="urn:1"/></p:r>')).toBe(mine);
+    }
+  });
+
   it("guesses wrongly without harm: documents of other orders are read right after one another", () => {
     const vocabulary = newVocabulary();
     for (const local of ["r", "a", "ab", "b"]) intern(vocabulary, "", local);
