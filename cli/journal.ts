@@ -32,50 +32,32 @@ const COLUMNS: readonly Column<StoredRecord>[] = [
   { title: "why", value: (row) => (row.detail === undefined ? "" : `${row.errorCode ?? ""} ${row.detail}`.trim().slice(0, 100)) },
 ];
 
+/** Members of a row, in the order in which they are printed. */
+const MEMBERS = [
+  "position",
+  "id",
+  "correlationId",
+  "route",
+  "contract",
+  "system",
+  "time",
+  "step",
+  "outcome",
+  "branch",
+  "target",
+  "attempt",
+  "elapsed",
+  "errorClass",
+  "errorCode",
+  "detail",
+  "grant",
+  "digest",
+  "index",
+] as const;
+
 /** The documented JSON shape of a row. */
 export function row(record: StoredRecord): Readonly<Record<string, unknown>> {
-  const {
-    position,
-    id,
-    correlationId,
-    route,
-    contract,
-    system,
-    time,
-    step,
-    outcome,
-    branch,
-    target,
-    attempt,
-    elapsed,
-    errorClass,
-    errorCode,
-    detail,
-    grant,
-    digest,
-    index,
-  } = record;
-  return {
-    position,
-    id,
-    correlationId,
-    route,
-    contract,
-    system,
-    time: new Date(time).toISOString(),
-    step,
-    outcome,
-    branch,
-    target,
-    attempt,
-    elapsed,
-    errorClass,
-    errorCode,
-    detail,
-    grant,
-    digest,
-    index,
-  };
+  return Object.fromEntries(MEMBERS.map((name) => [name, name === "time" ? new Date(record.time).toISOString() : record[name]]));
 }
 
 export async function find(output: Output, options: FindOptions): Promise<number> {
