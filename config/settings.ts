@@ -1,6 +1,6 @@
 /** Settings of the process from its environment variables. All faults are told at once, each with what to write. */
 import { BusError } from "#bus/errors.ts";
-import { near } from "#bus/route/schema/near.ts";
+import { near } from "#bus/near.ts";
 
 export type Settings = Readonly<{
   host: string;

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bus: ["#bus/", "node:crypto", "node:events", "node:timers", "avsc", "yaml", "jsonata", "p-retry", "croner", "fastest-levenshtein"],
   adapters: ["#bus/ports.ts", "#bus/wire.ts", "#bus/envelope.ts", "#bus/errors.ts", "#bus/journal/", "#bus/edge/", "node:", "LIBRARY"],
-  config: ["#bus/errors.ts", "#bus/route/findings.ts", "#bus/route/schema/", "node:", "yaml"],
+  config: ["#bus/errors.ts", "#bus/near.ts", "#bus/route/findings.ts", "#bus/route/schema/", "node:", "yaml"],
   services: ["#bus/service.ts", "#bus/errors.ts"],
   console: ["#bus/admin.ts", "#bus/errors.ts", "#bus/wire.ts", "node:crypto"],
   cli: [

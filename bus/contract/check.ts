@@ -1,5 +1,5 @@
 /** Does a value in memory fit its schema? Two compiled answers: a fast yes or no, and the place of every fault. */
-import { nearest } from "./nearest.ts";
+import { meant } from "../near.ts";
 import type { Place } from "../errors.ts";
 import { describe, lookOf, lookOfValue, nullable } from "./shape.ts";
 import type { FieldShape, RecordShape, Shape } from "./shape.ts";
@@ -75,7 +75,7 @@ function compileRecord(shape: RecordShape, known: Map<RecordShape, Checker>): Ch
     const object = value as Readonly<Record<string, unknown>>;
     const prefix = path === "" ? "" : `${path}.`;
     for (const key in object) {
-      if (!allowed.has(key)) add(places, prefix + key.slice(0, 100), `is no field of ${shape.name}${nearest(key, names)}`);
+      if (!allowed.has(key)) add(places, prefix + key.slice(0, 100), `is no field of ${shape.name}${meant(key, names)}`);
     }
     for (const { field, check, optional } of checks) {
       const inner = object[field.name];

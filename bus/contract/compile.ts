@@ -5,7 +5,7 @@ import type { Contract, Pattern } from "./contract.ts";
 import { compileType } from "./avro.ts";
 import type { CompiledType, SchemaLookup } from "./avro.ts";
 import { eachPath } from "./marks.ts";
-import { nearest } from "./nearest.ts";
+import { meant } from "../near.ts";
 import { LEVELS } from "./levels.ts";
 
 /** `person.request.v1`: domain, name (one or more parts), version; lower-case ASCII letters, digits and inner hyphens. */
@@ -38,7 +38,7 @@ function refuse(path: string, text: string): never {
 
 function known(json: Json, path: string, names: readonly string[]): void {
   for (const key of Object.keys(json))
-    if (!names.includes(key)) refuse(path === "" ? key : `${path}.${key}`, `is not known here${nearest(key, names)}`);
+    if (!names.includes(key)) refuse(path === "" ? key : `${path}.${key}`, `is not known here${meant(key, names)}`);
 }
 
 function object(value: unknown, path: string): Json {
@@ -61,7 +61,7 @@ function contractId(json: Json, path: string): ContractId {
 
 function oneOf<T extends string>(value: string, allowed: readonly T[], path: string): T {
   const found = allowed.find((candidate) => candidate === value);
-  return found ?? refuse(path, `is \`${value}\`; it must be one of ${allowed.join(", ")}${nearest(value, allowed)}`);
+  return found ?? refuse(path, `is \`${value}\`; it must be one of ${allowed.join(", ")}${meant(value, allowed)}`);
 }
 
 const PATTERNS: readonly Pattern[] = ["query", "command", "event"];
@@ -93,7 +93,7 @@ function subjectOf(json: Json, request: CompiledType): string | undefined {
   const subject = text(json, "subject");
   const paths: string[] = [];
   eachPath(request.shape, (path) => paths.push(path));
-  if (!paths.includes(subject)) refuse("subject", `names \`${subject}\`, which is no field of the schema${nearest(subject, paths)}`);
+  if (!paths.includes(subject)) refuse("subject", `names \`${subject}\`, which is no field of the schema${meant(subject, paths)}`);
   return subject;
 }
 

@@ -11,7 +11,7 @@ import { absentValue } from "./defaults.ts";
 import { cells, records } from "./csv-scan.ts";
 import type { Cell, RawRecord } from "./csv-scan.ts";
 import { bytesFromBase64 } from "./json-read.ts";
-import { nearest } from "./nearest.ts";
+import { meant } from "../near.ts";
 import { parseSchema, schemaFault } from "./parse.ts";
 import { describe, recordIn, withoutNull } from "./shape.ts";
 import type { FieldShape, RecordShape, Shape } from "./shape.ts";
@@ -146,8 +146,7 @@ function checkHeader(names: readonly string[], shape: RecordShape, id: string): 
   const possible = columnsOf(shape).map((column) => column.path);
   const places: Place[] = [];
   for (const [i, name] of names.entries()) {
-    if (!possible.includes(name))
-      places.push({ line: 1, path: name.slice(0, 100), text: `is no column of ${id}${nearest(name, possible)}` });
+    if (!possible.includes(name)) places.push({ line: 1, path: name.slice(0, 100), text: `is no column of ${id}${meant(name, possible)}` });
     else if (names.indexOf(name) !== i) places.push({ line: 1, path: name, text: "stands twice in the header" });
   }
   for (const field of shape.fields) {

@@ -3,7 +3,7 @@ import { describe, lookOf } from "./shape.ts";
 import type { DecimalShape, MapShape, RecordShape, Shape, UnionShape } from "./shape.ts";
 import { absentValue } from "./defaults.ts";
 import type { JsonScan } from "./json-scan.ts";
-import { nearest } from "./nearest.ts";
+import { meant } from "../near.ts";
 import { schemaFault } from "./parse.ts";
 import { daysFromDate, decimalText, instantFromMillis, millisFromInstant, twosComplement, unscaled } from "./values.ts";
 
@@ -133,7 +133,7 @@ function recordReader(shape: RecordShape, known: Map<RecordShape, JsonReader>): 
         scan.fail("json-malformed", "the member stands twice in its object", inner, pos);
       if (member === undefined) {
         unknown.add(key);
-        scan.note(`is no member of ${shape.name}${nearest(key, members.keys())}`, inner, pos);
+        scan.note(`is no member of ${shape.name}${meant(key, members.keys())}`, inner, pos);
         return scan.skip(inner);
       }
       seen[member.index] = 1;

@@ -7,7 +7,7 @@ import type { AvroRecord } from "../envelope.ts";
 import type { ContractType } from "./contract.ts";
 import { absentValue } from "./defaults.ts";
 import { eachPath } from "./marks.ts";
-import { nearest } from "./nearest.ts";
+import { meant } from "../near.ts";
 import { parseSchema } from "./parse.ts";
 import { nullable } from "./shape.ts";
 import type { FieldShape, RecordShape, Shape } from "./shape.ts";
@@ -142,7 +142,7 @@ export function reducerFindings(type: ContractType, allow: readonly string[]): r
   const { shape } = parseSchema(type.schemaText);
   const paths = new Set<string>();
   eachPath(shape, (path) => paths.add(path));
-  const findings = allow.filter((path) => !paths.has(path)).map((path) => `\`${path}\` is no field of ${type.id}${nearest(path, paths)}`);
+  const findings = allow.filter((path) => !paths.has(path)).map((path) => `\`${path}\` is no field of ${type.id}${meant(path, paths)}`);
   const visit = (record: RecordShape, allowed: Allowed, prefix: string): void => {
     for (const field of record.fields) {
       const path = prefix + field.name;

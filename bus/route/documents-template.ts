@@ -1,7 +1,7 @@
 /** A route from a template: parameters are put into texts, nothing else happens. Every node keeps its place in the template. */
 import type { ParameterDoc, Spot } from "./documents.ts";
 import type { Finding } from "./findings.ts";
-import { hint } from "./schema/near.ts";
+import { hint } from "../near.ts";
 import { plain, type Entry, type MapNode, type ScalarNode, type TreeNode } from "./schema/tree.ts";
 import { readDuration } from "./schema/units.ts";
 

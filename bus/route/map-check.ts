@@ -2,8 +2,8 @@
  * Checks a map against the shapes on both sides without running it: sources that do not exist, targets that do not exist, required
  * targets that nothing fills, and values of the wrong kind. A shape that is not known is not checked.
  */
-import { closest, distance } from "fastest-levenshtein";
 import { describe, lookOf, nullable, recordIn, withoutNull, type Look, type RecordShape, type Shape } from "../contract/shape.ts";
+import { meant } from "../near.ts";
 import type { Finding } from "./findings.ts";
 import type { MapEntry, MapFile, MapSource } from "./map-document.ts";
 
@@ -88,11 +88,7 @@ function checkField(
 const join = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
 
 function near(name: string, names: readonly string[]): string {
-  if (names.length === 0) return "";
-  const found = closest(name, [...names]);
-  return distance(name, found) <= Math.max(2, name.length / 3)
-    ? `; did you mean \`${found}\`?`
-    : `; it has ${names.slice(0, 12).join(", ")}`;
+  return meant(name, names) || (names.length === 0 ? "" : `; it has ${names.slice(0, 12).join(", ")}`);
 }
 
 function checkSource(checking: Checking, entry: MapEntry, from: Shape | undefined, to: Shape | undefined, target: string): void {

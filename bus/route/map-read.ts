@@ -1,7 +1,7 @@
 /** Reads a map file's YAML into entries; every fault is a finding with line and column and what to write. */
-import { closest, distance } from "fastest-levenshtein";
 import { LineCounter, isMap, isNode, isScalar, isSeq, parseDocument, type Document, type YAMLMap } from "yaml";
 import type { BusError } from "../errors.ts";
+import { meant } from "../near.ts";
 import type { Finding } from "./findings.ts";
 import { CONVERTS_TEXT, parseConvert, type Convert } from "./map-converts.ts";
 import { FORMS, MAP_LIMITS, type Form, type MapEntry, type MapFile, type MapSource, type Scalar } from "./map-document.ts";
@@ -98,11 +98,9 @@ function refuseStrays(reading: Reading, node: YAMLMap, form: Form | undefined): 
   for (const { key } of node.items) {
     const name = nameOf(key);
     if (allowed.includes(name)) continue;
-    const near = closest(name, WORDS);
-    const hint = distance(name, near) <= 2 ? `; did you mean \`${near}\`?` : "";
     const known = (WORDS as readonly string[]).includes(name);
     if (known && form !== undefined) fault(reading, at(key), "map-shape", `\`${name}\` does not go with \`${form}\``);
-    else fault(reading, at(key), "unknown-field", `\`${name}\` is not a field of a source${hint}`);
+    else fault(reading, at(key), "unknown-field", `\`${name}\` is not a field of a source${meant(name, WORDS)}`);
   }
 }
 

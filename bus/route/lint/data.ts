@@ -1,6 +1,6 @@
 /** Fields that routes and grants name: they must exist, keys must be there, personal data stays out of open places. */
 import type { Document, Path, RouteDoc } from "../documents.ts";
-import { hint } from "../schema/near.ts";
+import { hint } from "../../near.ts";
 import type { FieldFacts } from "./fields.ts";
 import type { LintSet, Rule, Say } from "./rule.ts";
 import { pathOf, visitRoute } from "./visit.ts";

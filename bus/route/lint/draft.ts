@@ -4,7 +4,7 @@ import { expandTemplate } from "../documents-template.ts";
 import type { Document, Spot } from "../documents.ts";
 import type { Files, Finding } from "../findings.ts";
 import { KINDS, type KindName, type Schemas } from "../schema/kinds.ts";
-import { hint, near } from "../schema/near.ts";
+import { hint, near } from "../../near.ts";
 import { nodeAt, readTrees, textAt, type MapNode, type Tree } from "../schema/tree.ts";
 import { walk, type WalkContext } from "../schema/walk.ts";
 

@@ -1,7 +1,7 @@
 /** Names that must stand for something: contracts, systems, grants, policies, routes. */
 import type { Document, Path, RouteDoc, TestDoc } from "../documents.ts";
 import type { KindName } from "../schema/kinds.ts";
-import { hint } from "../schema/near.ts";
+import { hint } from "../../near.ts";
 import type { LintSet, Rule, Say } from "./rule.ts";
 import { pathOf, stepsOf } from "./visit.ts";
 

@@ -1,5 +1,5 @@
 /** `${var:name}` and `${secret:name}`, the only things that are ever filled in; after parsing, into texts only. */
-import { hint } from "./near.ts";
+import { hint } from "../../near.ts";
 
 const TOKEN = /\$\{([^{}]*)\}/g;
 export type Filled = Readonly<{ value: string }> | Readonly<{ fault: string; rule: string; offset: number }>;

@@ -1,7 +1,7 @@
 /** One scalar by its schema: type, words, pattern, limits, units. */
 import { CLASSES } from "../../errors.ts";
 import { resolvePath } from "../documents.ts";
-import { hint } from "./near.ts";
+import { hint } from "../../near.ts";
 import type { Schema, ValueKind } from "./schema.ts";
 import type { ScalarNode } from "./tree.ts";
 import { readDuration, readMoment, readPercent, readQuota, readRate, readSize, type Read } from "./units.ts";

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { near } from "./near.ts";
 import { fill, fillSecrets, maskSecrets } from "./fill.ts";
 import { readIdno } from "./scalar.ts";
 import { formatDuration, readDuration, readMoment, readPercent, readQuota, readRate, readSize, spokenDuration } from "./units.ts";
@@ -85,13 +84,5 @@ describe("variables", () => {
       list: ["${secret:t}"],
     });
     expect(missing).toEqual(["t"]);
-  });
-});
-
-describe("near", () => {
-  it("finds a slip of the finger and nothing far", () => {
-    expect(near("dedline", ["deadline", "attempt"])).toBe("deadline");
-    expect(near("ftp", ["http", "file"])).toBeUndefined();
-    expect(near("banana", ["deadline", "attempt"])).toBeUndefined();
   });
 });

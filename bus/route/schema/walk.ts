@@ -5,7 +5,7 @@
 import type { Spot } from "../documents.ts";
 import type { Finding } from "../findings.ts";
 import { fill } from "./fill.ts";
-import { near } from "./near.ts";
+import { near } from "../../near.ts";
 import { readScalar } from "./scalar.ts";
 import type { Schema, TypeName } from "./schema.ts";
 import { plain, type Entry, type ListNode, type MapNode, type ScalarNode, type TreeNode } from "./tree.ts";
