@@ -8,8 +8,16 @@ import { checkAction, readMedia, versionOf, type Media } from "./media.ts";
 
 export type SoapRequest = Readonly<{ version: SoapVersion; operation: string | undefined; inbound: Inbound }>;
 
-const MCONNECT = "{https://mconnect.gov.md}";
 const WSA = "{http://www.w3.org/2005/08/addressing}";
+/** Keys of header blocks, made once. */
+const CALL_BLOCKS = CALL_NAMES.map(([key, name]) => [key, `{https://mconnect.gov.md}${name}`] as const);
+const ACTION = `${WSA}Action`;
+const MESSAGE_ID = `${WSA}MessageID`;
+const RELATES_TO = `${WSA}RelatesTo`;
+const ANSWER_TO = [
+  ["ReplyTo", `${WSA}ReplyTo`],
+  ["FaultTo", `${WSA}FaultTo`],
+] as const;
 const MICROSOFT_ACTION = "{http://schemas.microsoft.com/ws/2005/05/addressing/none}Action";
 const ANSWERS_HERE = new Set(["http://www.w3.org/2005/08/addressing/anonymous", "http://www.w3.org/2005/08/addressing/none"]);
 
@@ -72,34 +80,34 @@ function checkMessage(message: SoapMessage, media: Media, request: WebRequest, s
   const declared = settings.service.action(operation);
   checkAction("SOAPAction", request.headers["soapaction"], operation, declared);
   checkAction("the action parameter of Content-Type", media.action, operation, declared);
-  checkAction("wsa:Action", headers.get(`${WSA}Action`), operation, declared);
+  checkAction("wsa:Action", headers.get(ACTION), operation, declared);
   checkAction("the header Action", headers.get(MICROSOFT_ACTION), operation, declared);
   if (!settings.bindings.has(operation))
     throw new BusError(
       "soap-operation",
       `no route takes ${operation} here; this address takes ${[...settings.bindings.keys()].join(", ")}`,
     );
-  for (const name of ["ReplyTo", "FaultTo"]) {
-    const address = headers.get(WSA + name)?.trim();
+  for (const [name, block] of ANSWER_TO) {
+    const address = headers.get(block)?.trim();
     if (address !== undefined && address !== "" && !ANSWERS_HERE.has(address))
       throw new BusError("soap-shape", `wsa:${name} names another address; answers only go back to the caller (use the anonymous address)`);
   }
-  const wrongId = checkId("wsa:MessageID", headers.get(`${WSA}MessageID`)) ?? checkId("wsa:RelatesTo", headers.get(`${WSA}RelatesTo`));
+  const wrongId = checkId("wsa:MessageID", headers.get(MESSAGE_ID)) ?? checkId("wsa:RelatesTo", headers.get(RELATES_TO));
   if (wrongId !== undefined) throw wrongId;
 }
 
 function callOf(message: SoapMessage): CallContext {
   const call: Record<string, string> = {};
-  for (const [key, name] of CALL_NAMES) {
-    const value = message.headers.get(MCONNECT + name)?.trim();
+  for (const [key, block] of CALL_BLOCKS) {
+    const value = message.headers.get(block)?.trim();
     if (value !== undefined && value !== "") call[key] = value;
   }
   return call;
 }
 
 function idsOf(message: SoapMessage): Readonly<{ id?: string; correlationId?: string }> {
-  const id = message.headers.get(`${WSA}MessageID`);
-  const correlationId = message.headers.get(`${WSA}RelatesTo`);
+  const id = message.headers.get(MESSAGE_ID);
+  const correlationId = message.headers.get(RELATES_TO);
   return {
     ...(id !== undefined && checkId("", id) === undefined && { id }),
     ...(correlationId !== undefined && checkId("", correlationId) === undefined && { correlationId }),

@@ -1,5 +1,6 @@
 /** Bytes to characters and back: UTF-8 only (XML 1.0 §2.2, §4.3.3), references, line ends, escaping. */
 import { BusError } from "../../errors.ts";
+import { isUtf8 } from "./utf8.ts";
 
 /** Limits of one document; the parser refuses above them while it reads. */
 export const XML_LIMITS = {
@@ -15,7 +16,6 @@ export const XML_LIMITS = {
   places: 10,
 } as const;
 
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 // oxlint-disable-next-line no-control-regex -- these are the characters that XML 1.0 forbids
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 const DECLARATION =
@@ -54,11 +54,7 @@ function scanBytes(bytes: Uint8Array): number {
 }
 
 function checkUtf8(bytes: Uint8Array): void {
-  try {
-    strict.decode(bytes);
-  } catch {
-    throw new BusError("xml-encoding", "the document is not valid UTF-8; send UTF-8", { places: [badByte(bytes)] });
-  }
+  if (!isUtf8(bytes)) throw new BusError("xml-encoding", "the document is not valid UTF-8; send UTF-8", { places: [badByte(bytes)] });
 }
 
 function refuseByte(src: string, index: number): never {

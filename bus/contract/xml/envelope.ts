@@ -6,8 +6,8 @@ import { printAttribute, printText } from "./chars.ts";
 import { advance, closeDocument, closeTag, openRoot } from "./cursor.ts";
 import { fail } from "./state.ts";
 import type { Cursor } from "./state.ts";
-import { nameKey } from "./names.ts";
-import type { Name } from "./names.ts";
+import { intern, nameKey } from "./names.ts";
+import type { Name, Vocabulary } from "./names.ts";
 import { readLoose } from "./loose.ts";
 
 export const SOAP_NS: Readonly<Record<SoapVersion, string>> = {
@@ -31,6 +31,20 @@ const ROLES = new Set([
   "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
 ]);
 const MAX_HEADERS = 64;
+const WSA_NS = "http://www.w3.org/2005/08/addressing";
+const KNOWN_HEADERS: Readonly<Record<string, readonly string[]>> = {
+  [MCONNECT_NS]: ["CallingUser", "CallingEntity", "CallBasis", "CallReason"],
+  [WSA_NS]: ["Action", "To", "From", "MessageID", "RelatesTo", "ReplyTo", "FaultTo", "Address"],
+};
+
+/** Makes the names of every envelope part of the vocabulary: names in it are resolved once for a scope, others in each document. */
+export function knowEnvelope(vocabulary: Vocabulary): Vocabulary {
+  for (const ns of Object.values(SOAP_NS)) {
+    for (const local of ["Envelope", "Header", "Body", "Fault", "mustUnderstand", "actor", "role"]) intern(vocabulary, ns, local);
+  }
+  for (const [ns, locals] of Object.entries(KNOWN_HEADERS)) for (const local of locals) intern(vocabulary, ns, local);
+  return vocabulary;
+}
 
 export type OpenEnvelope = Readonly<{ version: SoapVersion; headers: ReadonlyMap<string, string>; child: Name | undefined }>;
 

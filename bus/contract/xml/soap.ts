@@ -7,7 +7,7 @@ import { compileMessage } from "./codec.ts";
 import type { AvroSchemaJson, XmlMessage } from "./codec.ts";
 import { openDocument } from "./cursor.ts";
 import { xsdToAvro } from "./derive.ts";
-import { SOAP_NS, closeEnvelope, faultError, faultPayload, openEnvelope, wrapEnvelope } from "./envelope.ts";
+import { SOAP_NS, closeEnvelope, faultError, faultPayload, knowEnvelope, openEnvelope, wrapEnvelope } from "./envelope.ts";
 import { fail } from "./state.ts";
 import type { Cursor } from "./state.ts";
 import { newVocabulary, showName } from "./names.ts";
@@ -58,7 +58,7 @@ export function serviceOf(
   schemas: ReadonlyMap<string, OperationSchemas>,
   maxBytes: number = XML_LIMITS.bytes,
 ): CompiledSoapService {
-  const vocabulary = newVocabulary();
+  const vocabulary = knowEnvelope(newVocabulary());
   const operations = wsdl.operations.map((operation) =>
     compileOperation(vocabulary, wsdl, operation, schemas.get(operation.name) ?? { request: "derive" }),
   );
