@@ -56,16 +56,3 @@ function breakerOf(below: DeliverPolicy["breaker"], over: DeliverDoc["breaker"],
   const { scope: _, ...settings } = over;
   return base && { ...base, ...settings };
 }
-
-/** Longest wait before attempt `n` + 1 (n from 1), ms: jitter only ever shortens it. */
-export function waitAfter(retry: DeliverPolicy["retry"], n: number): number {
-  const { first, factor, max } = retry.backoff;
-  return Math.min(max, first * factor ** (n - 1));
-}
-
-/** All waits together at their longest. Attempts are bounded at 1000 by the schema. */
-export function longestWaits(retry: DeliverPolicy["retry"]): number {
-  let total = 0;
-  for (let n = 1; n < retry.attempts; n += 1) total += waitAfter(retry, n);
-  return total;
-}

@@ -1,7 +1,8 @@
 /** A route in plain words: who may send, what happens, where to, when each attempt is made, what follows each failure. */
+import { timetable, type Slot } from "../delivery/backoff.ts";
 import { CLASSES, type ErrorClass } from "../errors.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { resolveDeliver, waitAfter } from "./deliver.ts";
+import { resolveDeliver } from "./deliver.ts";
 import type { AdapterDoc, BranchDoc, FromDoc, KeyDoc, ParsedSet, PredicateDoc, RouteDoc, StepDoc } from "./documents.ts";
 import { maskSecrets } from "./schema/fill.ts";
 import type { DeliverPolicy } from "./runtime.ts";
@@ -140,35 +141,36 @@ function target(set: ParsedSet, route: RouteDoc, branch: BranchDoc): readonly st
     `${branch.name}: ${branch.system ?? "the bus"} through ${edge(branch.adapter)}${when}.`,
     ...own,
     ...ordered,
-    ...indent(timetable(policy)),
+    ...indent(timetableLines(policy)),
     ...indent(["When it fails:"]),
     ...indent(indent(failureLines(route, policy))),
   ];
 }
 
+/** Rows of a timetable that are printed; the last one always is. */
 const SHOWN = 12;
 
-/** Each attempt's earliest moment (every one before fails at once) and latest (every one before runs into its timeout). */
-export function timetable(policy: DeliverPolicy): readonly string[] {
+/** The timetable that delivery follows: each attempt's earliest moment (all before fail at once) and latest (all before time out). */
+export function timetableLines(policy: DeliverPolicy): readonly string[] {
   const { retry, attemptTimeout, deadline } = policy;
+  const { slots, unreachable } = timetable(policy);
   const head = `${retry.attempts === 1 ? "One attempt" : `Up to ${retry.attempts} attempts`} of at most ${formatDuration(attemptTimeout)}${deadline === undefined ? "" : `, all within ${formatDuration(deadline)}`}${retry.giveUpAfter === undefined ? "" : `, none after ${formatDuration(retry.giveUpAfter)}`}:`;
-  const lines: string[] = [];
-  let earliest = 0;
-  let latest = 0;
-  for (let n = 1; n <= retry.attempts; n += 1) {
-    if (n <= SHOWN || n === retry.attempts)
-      lines.push(`  attempt ${n}: ${n === 1 ? "at once" : `${spokenDuration(earliest)} to ${spokenDuration(latest)} after the first`}`);
-    const wait = waitAfter(retry, n);
-    earliest += retry.backoff.jitter === "full" ? 0 : wait;
-    latest += attemptTimeout + wait;
-  }
-  const { breaker } = policy;
-  const open = breaker
-    ? [
-        `When ${Math.round(breaker.openAtFailureRate * 100)}% of at least ${breaker.minimumCalls} calls within ${formatDuration(breaker.window)} fail, calls stop for ${formatDuration(breaker.openFor)}; meanwhile messages ${breaker.whenOpen === "wait" ? "wait" : "are refused"}.`,
-      ]
-    : ["No circuit breaker."];
-  return [head, ...lines, ...open];
+  const shown = slots.filter((slot) => slot.attempt <= SHOWN || slot.attempt === retry.attempts);
+  return [head, ...shown.map(slotLine), ...late(unreachable), breakerLine(policy.breaker)];
+}
+
+const slotLine = ({ attempt, earliest, latest }: Slot): string =>
+  `  attempt ${attempt}: ${attempt === 1 ? "at once" : `${spokenDuration(earliest)} to ${spokenDuration(latest)} after the first`}`;
+
+const late = (attempts: number): readonly string[] =>
+  attempts === 0
+    ? []
+    : [`  When every attempt takes its whole time, there is none left for the last ${attempts === 1 ? "one" : String(attempts)}.`];
+
+function breakerLine(breaker: DeliverPolicy["breaker"]): string {
+  if (!breaker) return "No circuit breaker.";
+  const rate = `${Math.round(breaker.openAtFailureRate * 100)}% of at least ${breaker.minimumCalls} calls within ${formatDuration(breaker.window)}`;
+  return `When ${rate} fail, calls stop for ${formatDuration(breaker.openFor)}; meanwhile messages ${breaker.whenOpen === "wait" ? "wait" : "are refused"}.`;
 }
 
 const ACTS = {

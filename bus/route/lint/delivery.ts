@@ -1,5 +1,6 @@
 /** Delivery that cannot work, or that could do its work twice. */
-import { layersOf, longestWaits, resolveDeliver } from "../deliver.ts";
+import { timetable } from "../../delivery/backoff.ts";
+import { layersOf, resolveDeliver } from "../deliver.ts";
 import type { BranchDoc, RouteDoc } from "../documents.ts";
 import type { DeliverPolicy } from "../runtime.ts";
 import { formatDuration, spokenDuration } from "../schema/units.ts";
@@ -14,17 +15,21 @@ export const deadline: Rule = {
       if (route.pattern === "command") continue;
       for (const branch of route.branches) {
         const policy = resolveDeliver(route, branch, set);
-        const worst = policy.retry.attempts * policy.attemptTimeout + longestWaits(policy.retry);
+        const worst = lastStart(policy) + policy.attemptTimeout;
         if (policy.deadline !== undefined && worst > policy.deadline) say(deadlineAt(set, route, branch), deadlineText(policy, worst));
       }
     }
   },
 };
 
+/** When the last attempt starts at the latest, ms after the first. */
+const lastStart = (policy: DeliverPolicy): number => timetable(policy).slots.at(-1)?.latest ?? 0;
+
 /** `deadline 8s, but 3 attempts × 2500ms + backoff ≤ 600ms = 8.1s`. */
 export function deadlineText(policy: DeliverPolicy, worst: number): string {
   const { attempts } = policy.retry;
-  const sum = `${attempts} attempt${attempts === 1 ? "" : "s"} × ${formatDuration(policy.attemptTimeout)} + backoff ≤ ${spokenDuration(longestWaits(policy.retry))}`;
+  const waits = lastStart(policy) - (attempts - 1) * policy.attemptTimeout;
+  const sum = `${attempts} attempt${attempts === 1 ? "" : "s"} × ${formatDuration(policy.attemptTimeout)} + backoff ≤ ${spokenDuration(waits)}`;
   return `deadline ${formatDuration(policy.deadline ?? 0)}, but ${sum} = ${spokenDuration(worst)}; raise deadline or lower attempt.timeout`;
 }
 
