@@ -1,41 +1,30 @@
 import { createWebClient } from "#adapters/web/client.ts";
-import { createWebHost } from "#adapters/web/host.ts";
 import { GOOD_TEXT, inletConformance } from "#test/conformance/inlet.ts";
 import { outletConformance } from "#test/conformance/outlet.ts";
 import { echoJson } from "#test/harness/echo-json.ts";
 import { openFarSide } from "#test/harness/far-side.ts";
 import { messageOf } from "#test/harness/message.ts";
+import { webWorld } from "#test/harness/web-world.ts";
 import { createHttpInlet } from "./inlet.ts";
 import { createHttpOutlet } from "./outlet.ts";
 
 inletConformance({
   name: "http",
-  async open({ drain, maxInFlight }) {
-    const host = await createWebHost({
-      http: { host: "127.0.0.1", port: 0 },
-      samples: true,
-      identify: ({ header }) => header,
-      maxBytes: 100_000,
-      drainTimeout: 100,
-    });
-    const binding = { route: "echo", from: "outside", system: undefined, pattern: "event" } as const;
-    const limits = { maxBytes: 100_000, maxInFlight };
-    const inlet = createHttpInlet({ host, path: "/echo", method: "POST", codec: echoJson, replyCodec: undefined, binding, limits }, drain);
-    return {
-      inlet,
-      async send(kind) {
-        const body = kind === "good" ? JSON.stringify({ text: GOOD_TEXT }) : "{broken";
-        const response = await fetch(`${host.address.http}/echo`, {
+  open: webWorld({
+    mediaType: "application/json",
+    bodies: { good: JSON.stringify({ text: GOOD_TEXT }), broken: "{broken" },
+    inlet: ({ drain, ...at }) =>
+      createHttpInlet(
+        {
+          ...at,
           method: "POST",
-          headers: { "content-type": "application/json" },
-          body,
-        });
-        const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-        return { ok: response.ok, text: `${response.status}\n${headers}\n${await response.text()}` };
-      },
-      close: () => host.close(),
-    };
-  },
+          codec: echoJson,
+          replyCodec: undefined,
+          binding: { route: "echo", from: "outside", system: undefined, pattern: "event" },
+        },
+        drain,
+      ),
+  }),
 });
 
 for (const pattern of ["query", "event"] as const)

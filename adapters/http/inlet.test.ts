@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createWebHost, type RunningWebHost } from "#adapters/web/host.ts";
+import type { RunningWebHost } from "#adapters/web/host.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Accept, Inbound, Inlet } from "#bus/ports.ts";
 import type { HttpInletSettings, SourceBinding } from "#bus/wire.ts";
 import { accepted } from "#test/conformance/inlet.ts";
 import { echoJson } from "#test/harness/echo-json.ts";
+import { openTestHost } from "#test/harness/web-world.ts";
 import { createHttpInlet } from "./inlet.ts";
 
 let host: RunningWebHost;
@@ -18,7 +19,7 @@ const reading: Accept = async (inbound) => {
 };
 
 async function open(pattern: SourceBinding["pattern"], accept: Accept = reading, settings: Partial<HttpInletSettings> = {}): Promise<void> {
-  host = await createWebHost({ http: { host: "127.0.0.1", port: 0 }, samples: true, identify: ({ header }) => header, maxBytes: 100_000 });
+  host = await openTestHost(10_000);
   const binding = { route: "echo", from: "erp", system: undefined, pattern };
   const replyCodec = pattern === "query" ? echoJson : undefined;
   inlet = createHttpInlet({

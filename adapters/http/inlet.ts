@@ -1,5 +1,5 @@
 /** JSON in: the twin of the SOAP face. Queries answer 200, events and commands 202 once they are durable. */
-import { createGate, type Gate } from "#bus/edge/gate.ts";
+import { createDoorway } from "#bus/edge/doorway.ts";
 import { asBusError, BusError } from "#bus/errors.ts";
 import type { Accept, Inlet, Outcome } from "#bus/ports.ts";
 import type { HttpInletSettings, WebRequest, WebResponse } from "#bus/wire.ts";
@@ -8,32 +8,19 @@ import { readRequest } from "./request.ts";
 
 /** `drain`: milliseconds that `close` waits for messages still in the bus. */
 export function createHttpInlet(settings: HttpInletSettings, drain = 10_000): Inlet {
-  const gate = createGate(settings.limits.maxInFlight);
-  let unmount: (() => void) | undefined;
-  return {
-    async start(accept) {
-      unmount = settings.host.mount("systems", settings.path, (request) => answer(settings, gate, accept, request));
-    },
-    async close() {
-      await gate.close(drain);
-      unmount?.();
-    },
-  };
+  return createDoorway(settings, drain, {
+    aside: (request) => (request.method === settings.method ? undefined : wrongMethod(settings, request)),
+    refuse: (error, request) => problemAnswer(error, request.path, request.headers["traceparent"]),
+    take: (request, accept) => answer(settings, accept, request),
+  });
 }
 
-async function answer(settings: HttpInletSettings, gate: Gate, accept: Accept, request: WebRequest): Promise<WebResponse> {
-  if (request.method !== settings.method) return wrongMethod(settings, request);
-  const closed = gate.enter();
-  if (closed !== undefined) return problemAnswer(closed, request.path, request.headers["traceparent"]);
+async function answer(settings: HttpInletSettings, accept: Accept, request: WebRequest): Promise<WebResponse> {
+  const inbound = readRequest(request, settings);
   try {
-    const inbound = readRequest(request, settings);
-    try {
-      return outcomeAnswer(settings, await accept(inbound, request.signal));
-    } catch (error) {
-      return problemAnswer(asBusError(error), request.path, inbound.traceparent);
-    }
-  } finally {
-    gate.leave();
+    return outcomeAnswer(settings, await accept(inbound, request.signal));
+  } catch (error) {
+    return problemAnswer(asBusError(error), request.path, inbound.traceparent);
   }
 }
 

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createWebHost, type RunningWebHost } from "#adapters/web/host.ts";
+import type { RunningWebHost } from "#adapters/web/host.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Accept, Inbound, Inlet } from "#bus/ports.ts";
 import type { SoapInletSettings, SoapVersion } from "#bus/wire.ts";
 import { accepted } from "#test/conformance/inlet.ts";
 import { echoSoap, envelopeXml } from "#test/harness/echo-soap.ts";
+import { openTestHost } from "#test/harness/web-world.ts";
 import { createSoapInlet } from "./inlet.ts";
 
 let host: RunningWebHost;
@@ -19,7 +20,7 @@ const reading: Accept = async (inbound) => {
 };
 
 async function open(accept: Accept = reading, settings: Partial<SoapInletSettings> = {}): Promise<void> {
-  host = await createWebHost({ http: { host: "127.0.0.1", port: 0 }, samples: true, identify: ({ header }) => header, maxBytes: 100_000 });
+  host = await openTestHost(10_000);
   const bindings = new Map([["Echo", binding]]);
   inlet = createSoapInlet({ host, path: "/echo", service: echoSoap(), bindings, limits: { maxBytes: 5000, maxInFlight: 10 }, ...settings });
   await inlet.start(accept);

@@ -1,6 +1,6 @@
 /** SOAP 1.1 and 1.2 in: one address serves a whole service, its WSDL at `?wsdl`. */
+import { createDoorway } from "#bus/edge/doorway.ts";
 import { asBusError } from "#bus/errors.ts";
-import { createGate, type Gate } from "#bus/edge/gate.ts";
 import type { Accept, Inlet, Outcome } from "#bus/ports.ts";
 import type { SoapInletSettings, WebRequest, WebResponse } from "#bus/wire.ts";
 import { faultAnswer } from "./fault.ts";
@@ -9,32 +9,19 @@ import { readRequest, type SoapRequest } from "./request.ts";
 
 /** `drain`: milliseconds that `close` waits for messages still in the bus. */
 export function createSoapInlet(settings: SoapInletSettings, drain = 10_000): Inlet {
-  const gate = createGate(settings.limits.maxInFlight);
-  let unmount: (() => void) | undefined;
-  return {
-    async start(accept) {
-      unmount = settings.host.mount("systems", settings.path, (request) => answer(settings, gate, accept, request));
-    },
-    async close() {
-      await gate.close(drain);
-      unmount?.();
-    },
-  };
+  return createDoorway(settings, drain, {
+    aside: (request) => (request.method === "POST" ? undefined : document(settings, request)),
+    refuse: (error, request) => faultAnswer(settings.service, versionOf(request.headers["content-type"]), error),
+    take: (request, accept) => answer(settings, accept, request),
+  });
 }
 
-async function answer(settings: SoapInletSettings, gate: Gate, accept: Accept, request: WebRequest): Promise<WebResponse> {
-  if (request.method !== "POST") return document(settings, request);
-  const closed = gate.enter();
-  if (closed !== undefined) return faultAnswer(settings.service, versionOf(request.headers["content-type"]), closed);
+async function answer(settings: SoapInletSettings, accept: Accept, request: WebRequest): Promise<WebResponse> {
+  const soap = readRequest(request, settings);
   try {
-    const soap = readRequest(request, settings);
-    try {
-      return replyAnswer(settings, soap, await accept(soap.inbound, request.signal));
-    } catch (error) {
-      return faultAnswer(settings.service, soap.version, asBusError(error), soap.inbound.id);
-    }
-  } finally {
-    gate.leave();
+    return replyAnswer(settings, soap, await accept(soap.inbound, request.signal));
+  } catch (error) {
+    return faultAnswer(settings.service, soap.version, asBusError(error), soap.inbound.id);
   }
 }
 
