@@ -191,6 +191,10 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** How a new schema of a subject must fit the older ones (Confluent's words). `_TRANSITIVE`: all older ones, not only the last. */
+export const LEVELS = ["NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"] as const;
+export type CompatibilityLevel = (typeof LEVELS)[number];
+
 /** Schemas by id (Confluent ids: one id per schema text, everywhere). */
 export interface Registry {
   /** Registers a schema (Avro JSON text) under a subject, or finds it there; gives its id. Throws on incompatibility. */

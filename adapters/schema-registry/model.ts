@@ -1,24 +1,5 @@
 /** What the schema registry can do besides the Registry port, and the words it uses (Confluent REST API). */
-import type { Registry } from "#bus/ports.ts";
-
-export type CompatibilityLevel =
-  | "NONE"
-  | "BACKWARD"
-  | "BACKWARD_TRANSITIVE"
-  | "FORWARD"
-  | "FORWARD_TRANSITIVE"
-  | "FULL"
-  | "FULL_TRANSITIVE";
-
-export const LEVELS: readonly CompatibilityLevel[] = [
-  "NONE",
-  "BACKWARD",
-  "BACKWARD_TRANSITIVE",
-  "FORWARD",
-  "FORWARD_TRANSITIVE",
-  "FULL",
-  "FULL_TRANSITIVE",
-];
+import type { CompatibilityLevel, Registry } from "#bus/ports.ts";
 
 /**
  * Rules that a new schema breaks against the versions before it, oldest first; empty = compatible. Throws a BusError where

@@ -1,8 +1,8 @@
 /** The paths of the Confluent REST API, each with what it answers. Subjects may hold slashes, so patterns take them greedily. */
+import { LEVELS, type CompatibilityLevel } from "#bus/ports.ts";
 import type { WebRequest } from "#bus/wire.ts";
 import { badLevel, badMode, badSchema, badVersion, noLevel, noMode, noSchema, noVersion, notPermitted } from "./faults.ts";
-import { LEVELS } from "./model.ts";
-import type { CompatibilityLevel, SchemaRegistry, SchemaVersion, VersionName } from "./model.ts";
+import type { SchemaRegistry, SchemaVersion, VersionName } from "./model.ts";
 
 /** The parts a pattern found, the query, and the JSON body (an empty object where there is none). */
 export type Call = Readonly<{ parts: readonly string[]; query: WebRequest["query"]; body: Readonly<Record<string, unknown>> }>;

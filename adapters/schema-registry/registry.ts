@@ -1,6 +1,6 @@
 /** The embedded schema registry on the Store port: the same answers as a Confluent registry. */
 import { asBusError } from "#bus/errors.ts";
-import type { Store } from "#bus/ports.ts";
+import { LEVELS, type CompatibilityLevel, type Store } from "#bus/ports.ts";
 import {
   badSchema,
   incompatible,
@@ -14,8 +14,7 @@ import {
   versionNotSoftDeleted,
   versionSoftDeleted,
 } from "./faults.ts";
-import { LEVELS } from "./model.ts";
-import type { CompatibilityCheck, CompatibilityLevel, SchemaRegistry, SchemaVersion, VersionName } from "./model.ts";
+import type { CompatibilityCheck, SchemaRegistry, SchemaVersion, VersionName } from "./model.ts";
 import {
   checkedSubject,
   ensureSchema,

@@ -4,7 +4,7 @@ import { sample, schemaOnly } from "#test/harness/avro-arbitrary.ts";
 import { compileType } from "./avro.ts";
 import { avscType } from "./avsc-types.ts";
 import { checkCompatibility, unreadable } from "./compatibility.ts";
-import { LEVELS } from "./levels.ts";
+import { LEVELS } from "../ports.ts";
 import { parseShape } from "./parse.ts";
 
 const record = (...fields: unknown[]) => JSON.stringify({ type: "record", name: "Person", namespace: "md.asp", fields });
@@ -186,6 +186,20 @@ function avscReads(reader: unknown, writer: unknown): boolean {
   }
 }
 
+const TEXTS = ["string", "bytes"];
+const NUMBERS = ["int", "long", "float", "double"];
+/** Avro reads a union's value as the first branch that can take it, so that bytes may come back as text where both are branches. */
+function mayChangeBranch(schema: unknown): boolean {
+  if (Array.isArray(schema)) {
+    const kinds = schema.map((branch: unknown) =>
+      typeof branch === "object" && branch !== null && "type" in branch && !("name" in branch) ? branch.type : branch,
+    );
+    return (
+      [TEXTS, NUMBERS].some((group) => kinds.filter((kind) => group.includes(String(kind))).length > 1) || schema.some(mayChangeBranch)
+    );
+  }
+  return typeof schema === "object" && schema !== null && Object.values(schema).some(mayChangeBranch);
+}
 const hasDecimal = (schema: unknown): boolean => JSON.stringify(schema).includes("decimal");
 
 describe("against avsc", () => {
@@ -222,9 +236,10 @@ describe("against avsc", () => {
     );
   });
 
+  const stable = sample.filter(({ schema }) => !mayChangeBranch(schema));
   it("what is called compatible is then read: added optional fields take their defaults", () => {
     fc.assert(
-      fc.property(sample, ({ schema, value }) => {
+      fc.property(stable, ({ schema, value }) => {
         const next = {
           ...schema,
           fields: [{ name: "zzAdded", type: ["null", "string"], default: null }, ...(schema["fields"] as object[])],

@@ -2,7 +2,7 @@
  * Schema compatibility by Avro's resolution rules, at the seven levels of the Confluent registry. Each broken rule is one
  * sentence that names the field, says what was done to it and who can no longer read what.
  */
-import type { CompatibilityLevel } from "./levels.ts";
+import type { CompatibilityLevel } from "../ports.ts";
 import { label, parseShape, schemaFault, SCHEMA_LIMITS } from "./parse.ts";
 import type { DecimalShape, EnumShape, FieldShape, RecordShape, Shape } from "./shape.ts";
 

@@ -6,7 +6,7 @@ import { compileType } from "./avro.ts";
 import type { CompiledType, SchemaLookup } from "./avro.ts";
 import { eachPath } from "./marks.ts";
 import { meant } from "../near.ts";
-import { LEVELS } from "./levels.ts";
+import { LEVELS } from "../ports.ts";
 
 /** `person.request.v1`: domain, name (one or more parts), version; lower-case ASCII letters, digits and inner hyphens. */
 const PART = "[a-z][a-z0-9]*(?:-[a-z0-9]+)*";
