@@ -76,6 +76,8 @@ export type Delivery = Readonly<{
   attempt: number;
   /** When the first attempt was made, milliseconds since the epoch. */
   firstAttemptAt: number;
+  /** The engine cannot rule out that an earlier delivery ended well: look into the journal before anything is done twice. */
+  again?: boolean;
 }>;
 
 /** Thrown by a handler to have the message again after `after` milliseconds; the wait is durable. `sameAttempt`: not counted. */
@@ -119,13 +121,12 @@ export interface Subscription {
 }
 
 /**
- * Moves envelopes. `publish` resolves when the message is durable. A handler that returns acknowledges; one that throws
+ * Moves envelopes. What the journal holds with a topic is published: the transport shares the journal's log or reads from it, and
+ * `publish` writes such a record and resolves when it is durable. A handler that returns acknowledges; one that throws
  * gets the message again (Redeliver says when; any other error after one second). Each group sees every message of the
  * topic; subscribers of one group share them. Order per key within a group when `ordered`. Survives restart.
  */
 export interface Transport {
-  /** `journal`: a journal record with a topic is already published (shared log). `own`: a relay must publish it. */
-  readonly feed: "journal" | "own";
   publish(topic: string, envelope: Envelope): Promise<void>;
   subscribe(topic: string, group: string, options: SubscribeOptions, handler: (delivery: Delivery) => Promise<void>): Promise<Subscription>;
   /** Sends to one subscriber of the topic's responders and waits for its answer, at most `timeout` milliseconds. */
@@ -144,9 +145,14 @@ export type Appended = Readonly<{ position: number; duplicateOf?: number }>;
  * seen within its window is not written again and names the first position. Survives kill -9 and a torn tail.
  */
 export interface Journal {
+  /** `one`: only this process appends, so that it knows every record by its own appends. `many`: other processes append too. */
+  readonly writers: "one" | "many";
   append(records: readonly JournalRecord[]): Promise<readonly Appended[]>;
-  /** Records from a position upward, at most `limit`. */
-  read(from: number, limit: number): Promise<readonly StoredRecord[]>;
+  /**
+   * Records from a position upward, at most `limit`; with `published` only those that have a topic. What it returned is final: no
+   * record appears later below the last position it gave, whoever writes at the same time.
+   */
+  read(from: number, limit: number, only?: "published"): Promise<readonly StoredRecord[]>;
   /** Newest first (or oldest first with `ascending`), at most `limit`, from `cursor` on. */
   find(query: JournalQuery): Promise<Readonly<{ records: readonly StoredRecord[]; cursor: number | undefined }>>;
   close(): Promise<void>;

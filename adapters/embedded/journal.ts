@@ -56,8 +56,9 @@ export function openLogWriter(channel: Channel, topics: TopicIds, time: LogTime,
 
 export function openJournal(channel: Channel, writer: LogWriter, close: () => Promise<void>): Journal {
   return {
+    writers: "one",
     append: (records) => writer.append(records),
-    async read(from, limit) {
+    async read(from, limit, only) {
       const all: StoredRecord[] = [];
       let next = from;
       while (all.length < limit) {
@@ -65,8 +66,8 @@ export function openJournal(channel: Channel, writer: LogWriter, close: () => Pr
         if (records.positions.length === 0) break;
         next = (records.positions.at(-1) ?? next) + 1;
         const page = unpack(records);
-        if (all.length === 0 && page.length === limit) return page;
-        for (const record of page) all.push(record);
+        if (only === undefined && all.length === 0 && page.length === limit) return page;
+        for (const record of page) if (only === undefined || record.topic !== undefined) all.push(record);
       }
       return all;
     },

@@ -97,7 +97,6 @@ export function openTransport(settings: TransportSettings): EmbeddedTransport {
 
   return {
     port: {
-      feed: "journal",
       async publish(topic, envelope) {
         await writer.append([publication(topic, envelope, clock.now())]);
       },

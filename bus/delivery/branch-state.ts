@@ -34,10 +34,9 @@ type Parts = Readonly<{
 }>;
 
 export async function branchStateOf({ parts, subscription, tally, paused, stopped }: Parts): Promise<BranchState> {
-  const { branch, topic, journal, transport } = parts;
+  const { branch, topic, journal } = parts;
   const { floor, lag, inFlight, waiting, blockedKeys } = await subscription.state();
-  // positions of another engine say nothing of the journal's
-  const [record] = lag > 0 && transport.feed === "journal" ? await journal.read(floor, 1) : [];
+  const [record] = lag > 0 ? await journal.read(floor, 1) : [];
   return {
     name: branch.name,
     system: branch.system,

@@ -133,6 +133,14 @@ export function journalSuite(name: string, features: readonly string[], create: 
       const from = appended[20]?.position ?? 0;
       expect((await port.read(from, 7)).map((read) => read.id)).toEqual([20, 21, 22, 23, 24, 25, 26].map((n) => `m-${n}`));
     });
+    test("read of what is published sees only records with a topic, with their own positions", async ({ port }) => {
+      const appended = await port.append(series(30, (n) => (n % 3 === 0 ? { topic: "mbus.a.v1", envelope: ENVELOPE } : {})));
+      const published = appended.filter((_, n) => n % 3 === 0).map(({ position }) => position);
+      expect((await port.read(0, 100, "published")).map(({ position }) => position)).toEqual(published);
+      const [, , third = 0] = published;
+      expect((await port.read(third, 2, "published")).map(({ position }) => position)).toEqual(published.slice(2, 4));
+      expect(await port.read((published.at(-1) ?? 0) + 1, 10, "published")).toEqual([]);
+    });
     test("read above the last gives nothing", async ({ port }) => {
       const appended = await port.append(series(3));
       expect(await port.read((appended[2]?.position ?? 0) + 1, 10)).toEqual([]);

@@ -23,7 +23,7 @@ type Subscriber = {
   closed: boolean;
   running: Set<Promise<void>>;
 };
-type Parts = Readonly<{ clock: Clock; topics?: Map<string, TopicLog>; feed?: "own" | "journal" }>;
+type Parts = Readonly<{ clock: Clock; topics?: Map<string, TopicLog> }>;
 
 /** After how long a message comes again when its handler threw anything but Redeliver. */
 const AGAIN = 1000;
@@ -81,26 +81,28 @@ export function createMemoryTransport(parts: Parts): MemoryTransport {
       const after = thrown instanceof Redeliver ? thrown.after : AGAIN;
       if (!(thrown instanceof Redeliver && thrown.sameAttempt)) work.attempt++;
       work.dueAt = clock.now() + after;
-      alarm(subscriber.topic, after);
+      alarm(subscriber.topic, work.dueAt);
     } finally {
       work.running = false;
     }
   }
 
-  function alarm(topic: string, after: number): void {
+  /** A timer may fire a millisecond before the clock says so: then it is set again. */
+  function alarm(topic: string, dueAt: number): void {
+    const after = Math.max(0, dueAt - clock.now());
     const controller = new AbortController();
     alarms.add(controller);
     clock.sleep(after, controller.signal).then(
       () => {
         alarms.delete(controller);
-        pump(topic);
+        if (clock.now() < dueAt) alarm(topic, dueAt);
+        else pump(topic);
       },
       () => undefined,
     );
   }
 
   return {
-    feed: parts.feed ?? "own",
     fed(record) {
       if (record.topic === undefined || !record.envelope) return;
       topicOf(record.topic).entries.push({ position: record.position, envelope: record.envelope });
@@ -121,8 +123,7 @@ export function createMemoryTransport(parts: Parts): MemoryTransport {
       log.groups.set(name, group);
       const subscriber: Subscriber = { topic, group, options, handler, paused: false, closed: false, running: new Set() };
       subscribers.add(subscriber);
-      const due = group.open.map((work) => work.dueAt - clock.now()).filter((wait) => wait > 0);
-      for (const wait of due) alarm(topic, wait);
+      for (const { dueAt } of group.open) if (dueAt > clock.now()) alarm(topic, dueAt);
       handOut(subscriber);
       return subscription(
         subscriber,

@@ -20,7 +20,7 @@ export type MemoryPorts = Readonly<{ journal: MemoryJournal; transport: MemoryTr
 
 /** Journal, transport and store on one disk; the transport is fed by the journal, as in the embedded mode. */
 export function createMemoryPorts(clock: Clock, disk: MemoryDisk = createMemoryDisk()): MemoryPorts {
-  const transport = createMemoryTransport({ clock, topics: disk.topics, feed: "journal" });
+  const transport = createMemoryTransport({ clock, topics: disk.topics });
   const journal = createMemoryJournal({ disk, published: (record) => transport.fed(record) });
   return { journal, transport, store: createMemoryStore(disk), disk };
 }
@@ -49,6 +49,7 @@ export function createMemoryJournal(parts: JournalParts = {}): MemoryJournal {
   }
 
   return {
+    writers: "one",
     records,
     failWith(error) {
       failure = error;
@@ -71,9 +72,9 @@ export function createMemoryJournal(parts: JournalParts = {}): MemoryJournal {
       for (const record of written) parts.published?.(record);
       return appended;
     },
-    async read(from, limit) {
+    async read(from, limit, only) {
       refuseClosed(closed, "journal");
-      return records.filter((record) => record.position >= from).slice(0, limit);
+      return records.filter((record) => record.position >= from && (only === undefined || record.topic !== undefined)).slice(0, limit);
     },
     async find(query) {
       refuseClosed(closed, "journal");
