@@ -9,7 +9,17 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** What the sources of a folder may import besides their own folder. A trailing `/` means everything below. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bus: ["#bus/", "node:crypto", "node:events", "node:timers", "avsc", "yaml", "jsonata", "p-retry", "croner", "fastest-levenshtein"],
-  adapters: ["#bus/ports.ts", "#bus/wire.ts", "#bus/envelope.ts", "#bus/errors.ts", "#bus/journal/", "#bus/edge/", "node:", "LIBRARY"],
+  adapters: [
+    "#bus/ports.ts",
+    "#bus/broker.ts",
+    "#bus/wire.ts",
+    "#bus/envelope.ts",
+    "#bus/errors.ts",
+    "#bus/journal/",
+    "#bus/edge/",
+    "node:",
+    "LIBRARY",
+  ],
   config: ["#bus/errors.ts", "#bus/near.ts", "#bus/route/findings.ts", "#bus/route/schema/", "node:", "yaml"],
   services: ["#bus/service.ts", "#bus/errors.ts"],
   console: ["#bus/admin.ts", "#bus/errors.ts", "#bus/wire.ts", "node:crypto"],
