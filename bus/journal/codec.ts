@@ -3,10 +3,10 @@
  * the members in the order of this file. A later format adds a reader here and keeps the old one: a log is read for years.
  * Written by hand rather than as Avro because absent members cost nothing and no second object is built on reading.
  */
-import type { CallContext, Envelope } from "../envelope.ts";
 import { BusError, CLASSES, type ErrorClass } from "../errors.ts";
 import { putByte, putBytes, putMap, putNumber, putText, reserve, takeByte, takeBytes } from "./bytes.ts";
 import { takeMap, takeNumber, takeText, type Sink, type Source } from "./bytes.ts";
+import { number, readEnvelope, text, writeEnvelope } from "./envelope-codec.ts";
 import type { JournalOutcome, JournalRecord, JournalStep } from "./record.ts";
 
 export const RECORD_FORMAT = 1;
@@ -84,18 +84,6 @@ function writeTexts(sink: Sink, record: JournalRecord): number {
   );
 }
 
-function text(sink: Sink, value: string | undefined, bit: number): number {
-  if (value === undefined) return 0;
-  putText(sink, value);
-  return bit;
-}
-
-function number(sink: Sink, value: number | undefined, bit: number): number {
-  if (value === undefined) return 0;
-  putNumber(sink, value);
-  return bit;
-}
-
 function writeRest(sink: Sink, record: JournalRecord): number {
   let bits = number(sink, record.attempt, ATTEMPT) | number(sink, record.elapsed, ELAPSED);
   if (record.index !== undefined) {
@@ -118,44 +106,6 @@ function writeRest(sink: Sink, record: JournalRecord): number {
     bits |= DEDUPE;
   }
   return bits;
-}
-
-const SUBJECT = 1 << 0;
-const KEY = 1 << 1;
-const CAUSATION = 1 << 2;
-const TRACE = 1 << 3;
-const DEADLINE = 1 << 4;
-const DATAREF = 1 << 5;
-const USER = 1 << 6;
-const ENTITY = 1 << 7;
-const BASIS = 1 << 8;
-const REASON = 1 << 9;
-
-function writeEnvelope(sink: Sink, envelope: Envelope): void {
-  const { call } = envelope;
-  reserve(sink, 2);
-  const bitsAt = sink.at;
-  sink.at += 2;
-  putText(sink, envelope.id);
-  putText(sink, envelope.source);
-  putText(sink, envelope.type);
-  putNumber(sink, envelope.time);
-  putText(sink, envelope.correlationId);
-  putText(sink, envelope.contract);
-  putMap(sink, envelope.headers);
-  putBytes(sink, envelope.body);
-  const bits =
-    text(sink, envelope.subject, SUBJECT) |
-    text(sink, envelope.key, KEY) |
-    text(sink, envelope.causationId, CAUSATION) |
-    text(sink, envelope.traceparent, TRACE) |
-    number(sink, envelope.deadline, DEADLINE) |
-    text(sink, envelope.dataref, DATAREF) |
-    text(sink, call.user, USER) |
-    text(sink, call.entity, ENTITY) |
-    text(sink, call.basis, BASIS) |
-    text(sink, call.reason, REASON);
-  sink.buf.writeUInt16LE(bits, bitsAt);
 }
 
 /** Reads one record. Throws journal-failed on a format this version does not know and on damage. Bytes are views of `bytes`. */
@@ -207,33 +157,4 @@ function readRest(source: Source, bits: number, record: Mutable<JournalRecord>):
 /** A class an older or newer version wrote and this one does not know reads as `internal`. */
 function errorClass(word: string): ErrorClass {
   return Object.hasOwn(CLASSES, word) ? (word as ErrorClass) : "internal";
-}
-
-function readEnvelope(source: Source): Envelope {
-  if (source.at + 2 > source.end) throw new BusError("journal-failed", "a journal record ends within its envelope: the record is damaged");
-  const bits = source.buf.readUInt16LE(source.at);
-  source.at += 2;
-  const call: Mutable<CallContext> = {};
-  const envelope: Mutable<Envelope> = {
-    id: takeText(source),
-    source: takeText(source),
-    type: takeText(source),
-    time: takeNumber(source),
-    correlationId: takeText(source),
-    contract: takeText(source),
-    headers: takeMap(source),
-    body: takeBytes(source),
-    call,
-  };
-  if (bits & SUBJECT) envelope.subject = takeText(source);
-  if (bits & KEY) envelope.key = takeText(source);
-  if (bits & CAUSATION) envelope.causationId = takeText(source);
-  if (bits & TRACE) envelope.traceparent = takeText(source);
-  if (bits & DEADLINE) envelope.deadline = takeNumber(source);
-  if (bits & DATAREF) envelope.dataref = takeText(source);
-  if (bits & USER) call.user = takeText(source);
-  if (bits & ENTITY) call.entity = takeText(source);
-  if (bits & BASIS) call.basis = takeText(source);
-  if (bits & REASON) call.reason = takeText(source);
-  return envelope;
 }
