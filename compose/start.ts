@@ -1,9 +1,7 @@
 /** Starts a bus on its data folder and its files, and stops it again. Every part meets here. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { openEmbedded } from "#adapters/embedded/engine.ts";
 import { openKeys } from "#adapters/keys/ca.ts";
-import { createEmbeddedRegistry } from "#adapters/schema-registry/registry.ts";
 import { startRegistryServer } from "#adapters/schema-registry/face.ts";
 import { createWebClient } from "#adapters/web/client.ts";
 import { createWebHost } from "#adapters/web/host.ts";
@@ -11,10 +9,11 @@ import { createAdmin } from "#bus/admin-bus.ts";
 import { createBus } from "#bus/bus.ts";
 import type { Settings } from "#config/settings.ts";
 import { adminApi } from "#console/api.ts";
-import { checkCompatibility } from "#bus/contract/compatibility.ts";
 import { pathOf } from "./addresses.ts";
 import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
+import { openEngines } from "./engines.ts";
+import { acceptHazards } from "./hazards.ts";
 import { mountHealth } from "./health.ts";
 import { createInlet } from "./inlets.ts";
 import type { Log } from "./log.ts";
@@ -83,22 +82,24 @@ async function start(
     onError,
   });
   closers.push(() => host.close());
-  const [world, engine] = await Promise.all([
-    samples ? startWorld(samples, host.address.http, dataDir) : undefined,
-    openEmbedded({ dataDir, clock: systemClock }),
-  ]);
-  if (world) closers.push(() => world.close());
-  closers.push(() => engine.close());
-  const registry = await createEmbeddedRegistry(engine.store, checkCompatibility);
+  const accept = acceptHazards({ root: options.root, stage: settings.environment, env: process.env, log });
+  // both at once; whichever fails, the other is closed when it has opened
+  const both = [
+    samples ? startWorld(samples, host.address.http, dataDir) : Promise.resolve(undefined),
+    openEngines({ settings, dataDir, clock: systemClock, accept, onError }),
+  ] as const;
+  for (const each of both) closers.push(async () => (await each.catch(() => undefined))?.close());
+  const [world, engines] = await Promise.all(both);
+  const { journal, store, transport, registry } = engines;
   const registryServer = await startRegistryServer(registry, { host: settings.host, port: settings.registryPort });
   closers.push(() => registryServer.close());
   const client = createWebClient();
   closers.push(() => client.close());
   const bus = await createBus({
     clock: systemClock,
-    journal: engine.journal,
-    transport: engine.transport,
-    store: engine.store,
+    journal,
+    transport,
+    store,
     outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env) }, route, branch),
     inlet: (route, source) => createInlet({ host, dataDir, clock: systemClock, onError }, route, source),
     onError,
@@ -118,7 +119,7 @@ async function start(
   await bus.resume();
   const admin = createAdmin({
     bus,
-    journal: engine.journal,
+    journal,
     clock: systemClock,
     version,
     pid: process.pid,

@@ -110,9 +110,12 @@ describe("settings", () => {
       transport: "embedded",
       store: "embedded",
       environment: "development",
+      node: expect.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]*-\d+$/) as string,
+      partitions: 4,
       natsUrl: undefined,
       amqpUrl: undefined,
       mongodbUrl: undefined,
+      mongodbDatabase: "mbus",
       schemaRegistryUrl: undefined,
     });
   });
@@ -148,6 +151,19 @@ describe("settings", () => {
         "MBUS_STORE=mongodb needs MONGODB_URL; write for example MONGODB_URL=mongodb://host:27017",
       ]);
     }
+  });
+
+  it("of a cluster: name and number of partitions within their bounds, the database by a plain name", () => {
+    const given = { MBUS_NODE: "bus-1.example", MBUS_PARTITIONS: "64", MONGODB_DATABASE: "mbus_2" };
+    expect(readSettings(given)).toMatchObject({ node: "bus-1.example", partitions: 64, mongodbDatabase: "mbus_2" });
+    for (const wrong of [{ MBUS_NODE: "a b" }, { MBUS_PARTITIONS: "65" }, { MBUS_PARTITIONS: "0" }, { MONGODB_DATABASE: "a.b" }])
+      expect(() => readSettings(wrong), JSON.stringify(wrong)).toThrow(/write a (name|whole number)/);
+  });
+
+  it("refuse a store that the embedded transport does not read, and say what to set", () => {
+    const mongodb = { MBUS_STORE: "mongodb", MONGODB_URL: "mongodb://127.0.0.1:27017" };
+    expect(() => readSettings(mongodb)).toThrow(/needs a broker.*MBUS_TRANSPORT=nats.*MBUS_STORE=embedded/);
+    expect(readSettings({ ...mongodb, MBUS_TRANSPORT: "amqp", AMQP_URL: "amqp://127.0.0.1" })).toMatchObject({ store: "mongodb" });
   });
 
   it("accept several servers in one address", () => {

@@ -1,4 +1,5 @@
 /** Settings of the process from its environment variables. All faults are told at once, each with what to write. */
+import { hostname } from "node:os";
 import { BusError } from "#bus/errors.ts";
 import { near } from "#bus/near.ts";
 
@@ -14,15 +15,20 @@ export type Settings = Readonly<{
   store: "embedded" | "mongodb";
   /** Stage: `config/<environment>.yaml` holds its values. */
   environment: string;
+  /** Name of this process among those that share one cluster; its leases bear it. */
+  node: string;
+  /** Parts that each topic of a cluster is cut into; every process of the cluster has the same number. */
+  partitions: number;
   natsUrl: string | undefined;
   amqpUrl: string | undefined;
   mongodbUrl: string | undefined;
+  mongodbDatabase: string;
   schemaRegistryUrl: string | undefined;
 }>;
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-const KNOWN = [
+export const KNOWN: readonly string[] = [
   "MBUS_HOST",
   "MBUS_HTTP_PORT",
   "MBUS_TLS_PORT",
@@ -31,6 +37,8 @@ const KNOWN = [
   "MBUS_TRANSPORT",
   "MBUS_STORE",
   "MBUS_ENV",
+  "MBUS_NODE",
+  "MBUS_PARTITIONS",
 ];
 
 type Faults = { readonly texts: string[] };
@@ -64,10 +72,14 @@ export function readSettings(env: Env): Settings {
     store === "mongodb" ? "MBUS_STORE=mongodb" : undefined,
     faults,
   );
+  alone(env, transport, store, faults);
   const schemaRegistryUrl = url(env, "SCHEMA_REGISTRY_URL", /^https?:$/, "http://host:8081", undefined, faults);
   const environment = given(env, "MBUS_ENV") ?? "development";
   if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(environment))
     faults.texts.push(`MBUS_ENV=${environment}: write the name of a stage in lower case, for example production`);
+  const node = matching(env, "MBUS_NODE", ownName(), /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, `.`, `_` and `-`", faults);
+  const partitions = whole(env, "MBUS_PARTITIONS", 4, 64, faults);
+  const mongodbDatabase = matching(env, "MONGODB_DATABASE", "mbus", /^[A-Za-z0-9_-]{1,38}$/, "letters, digits, `_` and `-`", faults);
   if (faults.texts.length > 0) {
     throw new BusError("configuration", `environment variables: ${faults.texts.join("; ")}`, {
       places: faults.texts.map((text) => ({ text })),
@@ -81,9 +93,12 @@ export function readSettings(env: Env): Settings {
     transport,
     store,
     environment,
+    node,
+    partitions,
     natsUrl,
     amqpUrl,
     mongodbUrl,
+    mongodbDatabase,
     schemaRegistryUrl,
   };
 }
@@ -97,6 +112,38 @@ function port(env: Env, name: string, usual: number, faults: Faults): number {
   if (value <= 65_535) return value;
   faults.texts.push(`${name}=${text}: write a port from 1 to 65535, or 0 for any free one`);
   return usual;
+}
+
+function whole(env: Env, name: string, usual: number, most: number, faults: Faults): number {
+  const text = given(env, name) ?? String(usual);
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (value >= 1 && value <= most) return value;
+  faults.texts.push(`${name}=${text}: write a whole number from 1 to ${most}`);
+  return usual;
+}
+
+function matching(env: Env, name: string, usual: string, form: RegExp, write: string, faults: Faults): string {
+  const text = given(env, name) ?? usual;
+  if (form.test(text)) return text;
+  faults.texts.push(`${name}=${text}: write a name of ${write}`);
+  return usual;
+}
+
+/** Host and process: two processes of one machine differ, and so does the next run of the same. */
+function ownName(): string {
+  const host = hostname()
+    .replace(/[^A-Za-z0-9._-]/g, "-")
+    .slice(0, 80);
+  return `${/^[A-Za-z0-9]/.test(host) ? host : "node"}-${process.pid}`;
+}
+
+/** The embedded transport reads the log of the embedded journal and no other: what a MongoDB journal holds would never be delivered. */
+function alone(env: Env, transport: string, store: string, faults: Faults): void {
+  if (store !== "mongodb" || transport !== "embedded" || (given(env, "MBUS_TRANSPORT") ?? "embedded") !== "embedded") return;
+  faults.texts.push(
+    "MBUS_STORE=mongodb needs a broker, for the embedded transport delivers only what the embedded journal holds; " +
+      "write MBUS_TRANSPORT=nats with NATS_URL, or MBUS_TRANSPORT=amqp with AMQP_URL, or MBUS_STORE=embedded",
+  );
 }
 
 function distinct(ports: Readonly<Record<string, number>>, faults: Faults): void {

@@ -1,7 +1,7 @@
 /** From a value checked by its schema to a typed document. Nothing is checked again here; defaults come from one table. */
 import type { Contract } from "../contract/contract.ts";
 import { DEFAULTS } from "./defaults.ts";
-import type { ContractDoc, Document, GrantDoc, Located, ParameterDoc, Path, SystemDoc } from "./documents.ts";
+import type { ContractDoc, Document, GrantDoc, Located, ParameterDoc, Path, SystemDoc, Waiver } from "./documents.ts";
 import { readRoute } from "./documents-route.ts";
 import { readDeliver } from "./documents-shapes.ts";
 import { readTest } from "./documents-tests.ts";
@@ -54,7 +54,7 @@ export function readDocument(
       return { ...base, kind, id: String(value["id"]), parameters: readParameters(value["parameters"] as Raw) };
     case "environment": {
       const vars = Object.entries(value["vars"] as Raw).map(([name, text]) => [name, String(text)] as const);
-      return { ...base, kind, id: String(value["id"]), vars: Object.fromEntries(vars) };
+      return { ...base, kind, id: String(value["id"]), vars: Object.fromEntries(vars), waive: (value["waive"] ?? []) as readonly Waiver[] };
     }
     case "test":
       return readTest(value, base);

@@ -179,7 +179,10 @@ export type ParameterDoc = Readonly<{
 }>;
 /** Its route is expanded before parsing; `parameters` serves the documentation. */
 export type TemplateDoc = Located & Readonly<{ kind: "template"; id: string; parameters: Readonly<Record<string, ParameterDoc>> }>;
-export type EnvironmentDoc = Located & Readonly<{ kind: "environment"; id: string; vars: Readonly<Record<string, string>> }>;
+/** A danger of an outside engine that a stage takes knowingly, and why. */
+export type Waiver = Readonly<{ setting: string; because: string }>;
+export type EnvironmentDoc = Located &
+  Readonly<{ kind: "environment"; id: string; vars: Readonly<Record<string, string>>; waive: readonly Waiver[] }>;
 
 export type Document = SystemDoc | ContractDoc | RouteDoc | GrantDoc | PolicyDoc | TemplateDoc | EnvironmentDoc | TestDoc;
 export type Kind = Document["kind"];

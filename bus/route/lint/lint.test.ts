@@ -116,6 +116,11 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "74-path-outside.yaml":
     "20:8  bad-path  `tests`: `../../../etc/passwd` leaves the folder of the files; write a path relative to this file, for example ./map/person.map.yaml",
   "75-fan-out-query.yaml": "14:3  query-fan-out  a query has one provider; write `to:` instead of `fanOut:`",
+  "76-waive-reason.yaml":
+    "6:14  bad-form  `because`: `we know` does not fit; say in 20 characters or more why this stage may run so, for example `a developer's machine, its data may be lost`",
+  "77-waive-twice.yaml": "6:16  waived-twice  `nats.sync` is waived above; keep one of the two reasons",
+  "78-waive-name.yaml":
+    "5:16  bad-form  `setting`: `sync` does not fit; write the name that the refused start printed, for example `nats.sync`",
 };
 
 describe("broken files", () => {

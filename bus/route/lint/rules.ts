@@ -8,6 +8,7 @@ import type { Rule } from "./rule.ts";
 import { onePath, schedule } from "./sources.ts";
 import { choose, expressions, pieces } from "./steps.ts";
 import { deadEnds, loops } from "./topics.ts";
+import { waivers } from "./waivers.ts";
 
 export const RULES: readonly Rule[] = [
   unknownNames,
@@ -31,4 +32,5 @@ export const RULES: readonly Rule[] = [
   adapterFiles,
   unusedMaps,
   untested,
+  waivers,
 ];

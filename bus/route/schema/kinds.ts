@@ -183,6 +183,30 @@ const environment = map(
       "Values of `${var:name}`.",
       { "statistics.url": "https://stat.example.md" },
     ),
+    waive: list(
+      map(
+        {
+          setting: matching(
+            "^(nats|amqp|mongodb)\\.[a-z][A-Za-z0-9-]*(\\.[A-Za-z0-9-]+){0,4}$",
+            "write the name that the refused start printed",
+            "Name of the danger, as the refused start prints it.",
+            "nats.sync",
+          ),
+          because: matching(
+            "^(?=\\s*\\S[\\s\\S]{18,}\\S\\s*$)",
+            "say in 20 characters or more why this stage may run so",
+            "Why this stage may run with it; the log repeats it at every start.",
+            "a developer's machine, its data may be lost",
+            { maxLength: 500 },
+          ),
+        },
+        ["setting", "because"],
+        "One danger that is taken knowingly.",
+      ),
+      "Dangers of outside engines that this stage takes; without it the bus refuses to start on such an engine.",
+      [{ setting: "nats.sync", because: "a developer's machine, its data may be lost" }],
+      { maxItems: 50 },
+    ),
   },
   ["bus", "id", "vars"],
   "Values that differ between stages.",
