@@ -1,0 +1,220 @@
+/**
+ * A MongoDB server for tests: one that is given, a container, `mongod` or `ferretdb` from the PATH, or FerretDB 1 over SQLite, built once
+ * into the user's cache from its own embeddable package (it speaks the same protocol; every write is in its log before it answers).
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MongoClient } from "mongodb";
+import { dockerAnswers, firstOf, type Server } from "./servers.ts";
+
+const IMAGE = "mongo:8";
+const FERRETDB = "v1.24.2";
+const READY_MS = 60_000;
+
+/** Takes a second or two where a program is there, minutes where it must be built first. */
+export async function mongoServer(): Promise<Server | undefined> {
+  return firstOf("MongoDB", [
+    { from: "environment", open: fromEnvironment },
+    { from: "container", open: fromContainer },
+    { from: "path", open: () => onPath("mongod", mongod) },
+    { from: "path", open: () => onPath("ferretdb", ferretdb) },
+    { from: "installed", open: installed },
+  ]);
+}
+
+/** How a program is started over a data folder on a port of loopback. */
+type Program = Readonly<{ args: (data: string, port: number) => string[]; replicaSet?: string }>;
+
+const mongod: Program = {
+  args: (data, port) => ["--dbpath", data, "--port", String(port), "--bind_ip", "127.0.0.1", "--replSet", "mbus", "--quiet"],
+  replicaSet: "mbus",
+};
+
+const ferretdb: Program = {
+  args: (data, port) => [
+    "--handler=sqlite",
+    `--sqlite-url=file:${data}/`,
+    `--state-dir=${data}`,
+    `--listen-addr=127.0.0.1:${port}`,
+    "--telemetry=disable",
+    "--debug-addr=-",
+    "--log-level=error",
+  ],
+};
+
+const launcher: Program = { args: (data, port) => [data, `127.0.0.1:${port}`] };
+
+async function fromEnvironment(): Promise<Server | undefined> {
+  const url = process.env["MONGODB_URL"];
+  if (url === undefined) return undefined;
+  return { url, version: await answers(url, READY_MS), from: "environment", close: () => Promise.resolve() };
+}
+
+type Container = Readonly<{ getHost(): string; getMappedPort(port: number): number; stop(): Promise<unknown> }>;
+type Containers = Readonly<{
+  GenericContainer: new (image: string) => {
+    withExposedPorts(port: number): { withCommand(command: string[]): { start(): Promise<Container> } };
+  };
+}>;
+
+async function fromContainer(): Promise<Server | undefined> {
+  if (!dockerAnswers()) return undefined;
+  const library = "testcontainers";
+  const { GenericContainer } = (await import(library)) as Containers;
+  const container = await new GenericContainer(IMAGE).withExposedPorts(27017).withCommand(["--replSet", "mbus"]).start();
+  const url = `mongodb://${container.getHost()}:${container.getMappedPort(27017)}/?directConnection=true`;
+  await initiate(url, "mbus", "127.0.0.1:27017");
+  return { url, version: await answers(url, READY_MS), from: "container", close: async () => void (await container.stop()) };
+}
+
+async function onPath(name: string, program: Program): Promise<Server | undefined> {
+  const { status } = spawnSync(name, ["--version"], { stdio: "ignore", timeout: 10_000 });
+  return status === 0 ? own(name, program, "path") : undefined;
+}
+
+async function installed(): Promise<Server | undefined> {
+  const binary = build();
+  return binary === undefined ? undefined : own(binary, launcher, "installed");
+}
+
+const SOURCE = `package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/FerretDB/FerretDB/ferretdb"
+)
+
+func main() {
+	server, err := ferretdb.New(&ferretdb.Config{
+		Listener:  ferretdb.ListenerConfig{TCP: os.Args[2]},
+		Logger:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Handler:   "sqlite",
+		SQLiteURL: "file:" + os.Args[1] + "/",
+	})
+	if err != nil {
+		panic(err)
+	}
+	if err := server.Run(context.Background()); err != nil {
+		panic(err)
+	}
+}
+`;
+
+/** Path of the program in the cache; undefined without a Go toolchain. A second build at the same time does no harm. */
+function build(): string | undefined {
+  const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "mconnect-bus");
+  const binary = join(cache, `ferretdb-${FERRETDB}`);
+  if (existsSync(binary)) return binary;
+  if (spawnSync("go", ["version"], { stdio: "ignore" }).status !== 0) throw new Error("no Go toolchain to build FerretDB with");
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, "build-"));
+  try {
+    writeFileSync(join(folder, "go.mod"), `module launcher\n\ngo 1.24\n\nrequire github.com/FerretDB/FerretDB ${FERRETDB}\n`);
+    writeFileSync(join(folder, "main.go"), SOURCE);
+    const { status, stderr } = spawnSync("go", ["build", "-mod=mod", "-o", "ferretdb", "."], {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 1_500_000,
+    });
+    if (status !== 0) throw new Error(`FerretDB could not be built: ${stderr.trim().split("\n").at(-1) ?? ""}`);
+    renameSync(join(folder, "ferretdb"), binary);
+    return binary;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function own(command: string, program: Program, from: string): Promise<Server> {
+  const home = mkdtempSync(join(tmpdir(), "mbus-mongo-"));
+  const data = join(home, "data");
+  const port = await freePort();
+  const url = `mongodb://127.0.0.1:${port}/?directConnection=true`;
+  const log = openSync(join(home, "output.log"), "a");
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<string> => {
+    mkdirSync(data, { recursive: true });
+    const fresh = !existsSync(join(data, "WiredTiger"));
+    child = spawn(command, program.args(data, port), { stdio: ["ignore", log, log], cwd: home });
+    child.once("error", () => undefined);
+    if (fresh && program.replicaSet !== undefined) await initiate(url, program.replicaSet, `127.0.0.1:${port}`);
+    return answers(url, READY_MS);
+  };
+  const kill = async (): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const gone = new Promise((resolve) => running.once("exit", resolve));
+    running.kill("SIGKILL");
+    await gone;
+  };
+  const atExit = (): void => void child?.kill("SIGKILL");
+  process.once("exit", atExit);
+  const close = async (): Promise<void> => {
+    process.removeListener("exit", atExit);
+    await kill();
+    rmSync(home, { recursive: true, force: true });
+  };
+  try {
+    return {
+      url,
+      version: await start(),
+      from,
+      kill,
+      revive: async () => void (await start()),
+      wipe: async () => rmSync(data, { recursive: true, force: true }),
+      pid: () => child?.pid,
+      close,
+    };
+  } catch (error) {
+    const said = readFileSync(join(home, "output.log"), "utf8").trim().split("\n").at(-1);
+    await close();
+    throw new Error(`${command} did not answer: ${said ?? ""}`, { cause: error });
+  }
+}
+
+/** What the server says of itself, as soon as it takes writes. */
+async function answers(url: string, ms: number): Promise<string> {
+  return withClient(url, ms, async (client) => {
+    const admin = client.db("admin");
+    const until = performance.now() + ms;
+    while ((await admin.command({ hello: 1 }))["isWritablePrimary"] !== true) {
+      if (performance.now() > until) throw new Error(`the server takes no writes after ${ms} ms`);
+      await sleep(100);
+    }
+    const info = await admin.command({ buildInfo: 1 });
+    if (info["ferretdbVersion"] !== undefined) return `FerretDB ${FERRETDB} (as MongoDB ${String(info["version"])})`;
+    return `MongoDB ${String(info["version"])}`;
+  });
+}
+
+async function initiate(url: string, name: string, host: string): Promise<void> {
+  await withClient(url, READY_MS, (client) => client.db("admin").command({ replSetInitiate: { _id: name, members: [{ _id: 0, host }] } }));
+}
+
+async function withClient<T>(url: string, ms: number, work: (client: MongoClient) => Promise<T>): Promise<T> {
+  const client = new MongoClient(url, { serverSelectionTimeoutMS: ms });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no free port"))));
+    });
+  });
+}
