@@ -202,6 +202,26 @@ function lookOfType(type: Type): Look {
   return lookOf({ kind: type.typeName === "error" ? "record" : type.typeName } as Shape);
 }
 
+/** A union's branches for a writer's type, its own kind before those that only promote it: bytes stay bytes beside a string. */
+function nearestFirst(branches: readonly Type[], writer: Type): readonly Type[] {
+  const own = branches.filter((branch) => branch.typeName === writer.typeName);
+  return [...own, ...branches.filter((branch) => !own.includes(branch))];
+}
+
+/** Resolver of the nearest branch that can read the writer's type; undefined where none can. */
+function branchResolver(branches: readonly Type[], writer: Type, options: unknown): Resolver | undefined {
+  const create = (branch: Type): Resolver =>
+    (branch as unknown as { createResolver(from: Type, options: unknown): Resolver }).createResolver(writer, options);
+  for (const branch of nearestFirst(branches, writer)) {
+    try {
+      return create(branch);
+    } catch {
+      // This branch cannot read it; another may.
+    }
+  }
+  return undefined;
+}
+
 /** A union that takes its branch from the look of the value; absent counts as null. */
 function lookingUnion(base: Type): Type {
   const branches = (base as unknown as { types: readonly Type[] }).types;
@@ -219,6 +239,11 @@ function lookingUnion(base: Type): Type {
     _check: (value) => {
       const index = indexOf(value);
       return index !== undefined && (index === nothing || types[index]?._check(value) === true);
+    },
+    // avsc takes the first branch that can read at all, and a string can read bytes.
+    _update(resolver, writer, options) {
+      const branch = branchResolver(branches, writer, options);
+      if (branch !== undefined) resolver._read = (tap) => branch._read?.(tap);
     },
     ...({ _getIndex: indexOf } as object),
   });
