@@ -3,7 +3,7 @@
  * where every branch takes it with its own cursor. The same id again from the same sender gives the first answer, or id-reused.
  */
 import { claimCheck } from "./claim-check.ts";
-import { topicOf, type Message } from "./envelope.ts";
+import { topicOf, type AvroRecord, type Message } from "./envelope.ts";
 import { BusError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 import { factsOf, indexOf } from "./journal/facts.ts";
@@ -17,7 +17,7 @@ const DEDUPE_WINDOW = 30 * 24 * 3600 * 1000;
 
 export async function publish(parts: PipelineParts, passage: Passage, message: Message, outcome: StepsOutcome): Promise<Outcome> {
   if (outcome.kind === "drop") return drop(parts, passage, message, outcome.reason);
-  if (outcome.kind === "answer") throw new BusError("duplicate-message", `message \`${message.envelope.id}\` was handled before`);
+  if (outcome.kind === "answer") return answer(parts, passage, message, outcome.value);
   const records: JournalRecord[] = [];
   for (const each of outcome.messages) records.push(await acceptedRecord(parts, passage, each));
   const appended = await parts.journal.append(records);
@@ -51,6 +51,27 @@ async function acceptedRecord(parts: PipelineParts, passage: Passage, made: Mess
     topic: passage.running.staged ?? topicOf(route.contract.id),
     ...(passage.inbound.id === undefined ? undefined : { dedupe: { key: `${envelope.source} ${envelope.id}`, window: DEDUPE_WINDOW } }),
   };
+}
+
+/** A step answers a command with the reply that an earlier one got: cut to what the sender's grant allows today, and nothing is sent. */
+async function answer(parts: PipelineParts, passage: Passage, message: Message, value: AvroRecord): Promise<Outcome> {
+  const { running, source, inbound } = passage;
+  if (running.route.contract.pattern !== "command")
+    throw new BusError("duplicate-message", `message \`${message.envelope.id}\` was handled before`);
+  const { envelope } = message;
+  const reduced = running.reduceReply(passage.grant, value);
+  const [appended] = await parts.journal.append([
+    {
+      ...factsOf(running.route, envelope),
+      step: "dropped",
+      outcome: "duplicate",
+      time: envelope.time,
+      grant: passage.grant.id,
+      detail: "it was handled before: its sender got the first reply",
+    },
+  ]);
+  const out = source.out && inbound.shape !== "contract" ? await source.out(reduced, message) : reduced;
+  return { kind: "reply", id: envelope.id, correlationId: envelope.correlationId, value: out, position: appended?.position ?? 0 };
 }
 
 async function drop(parts: PipelineParts, passage: Passage, message: Message, reason: string): Promise<Outcome> {

@@ -2,9 +2,11 @@
 import type { ContractType } from "./contract/contract.ts";
 import { topicOf, type Message } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
+import { firstReplyOf } from "./first-reply.ts";
 import type { Gatherer } from "./gather.ts";
 import { digestOf, newId } from "./ids.ts";
 import type { Accept, Clock, Journal, Store } from "./ports.ts";
+import { pickFields } from "./route/pick.ts";
 import type { StepContext } from "./route/runtime.ts";
 import type { View } from "./passage.ts";
 
@@ -21,11 +23,16 @@ export async function createStepContexts(parts: Parts): Promise<(route: string, 
     gather: (group, message, complete) => parts.gatherer.add(route, group, message, complete),
     tap: (topic, message, fields) => tap(parts, route, topic, message, fields),
     ask: (contract, value, message) => ask(parts, contract, value, message, signal),
-    async remember(key, window, value) {
+    firstReply: (first) => {
+      const running = parts.view().routes.get(route);
+      if (!running) throw new BusError("route-paused", `route \`${route}\` was taken away`, { retryAfter: 1000 });
+      return firstReplyOf({ clock: parts.clock, journal: parts.journal, route: running.route }, first);
+    },
+    async remember(key, window, value, instead) {
       const id = digestOf(encoder.encode(`${route}\n${key}`));
       const now = parts.clock.now();
       const known = await remembered.get(id);
-      if (known && known.value.until > now) return known.value.value;
+      if (known && known.value.until > now && known.value.value !== instead) return known.value.value;
       const fresh = { value, until: now + window };
       try {
         if (known) await remembered.update(id, known.version, fresh);
@@ -48,7 +55,7 @@ function tap(parts: Parts, route: string, topic: string, message: Message, field
   const write = async (): Promise<void> => {
     try {
       const type = typeOf(parts.view(), topic);
-      const body = type.encode(pick(message, fields));
+      const body = type.encode(pickFields(message, fields));
       const copy = { ...envelope, id: facts.id, causationId: envelope.id, contract: topic, type: topicOf(topic), time, body };
       await parts.journal.append([{ ...facts, step: "accepted", outcome: "ok", contract: topic, envelope: copy, topic: topicOf(topic) }]);
     } catch (thrown) {
@@ -72,16 +79,6 @@ function typeOf(view: View, contract: string): ContractType {
   const type = view.contracts.get(contract)?.request;
   if (!type) throw new BusError("contract-unknown", `topic \`${contract}\` is no contract: a tap publishes an event contract`);
   return type;
-}
-
-function pick(message: Message, fields: readonly string[]): Record<string, unknown> {
-  const picked: Record<string, unknown> = {};
-  for (const field of fields) {
-    const name = field.replace(/^headers\./u, "");
-    const value = field.startsWith("headers.") ? message.envelope.headers[name] : message.value[field];
-    if (value !== undefined) picked[name] = value;
-  }
-  return picked;
 }
 
 /** Asks a query contract as the sender of the message: whoever sent it needs a grant for that contract too. */

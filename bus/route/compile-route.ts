@@ -79,6 +79,7 @@ function buildSteps(making: Making, steps: readonly StepDoc[]): readonly Step[] 
   const { tools, parts } = making;
   return tools.at(["steps"], () =>
     compileSteps(steps, {
+      pattern: making.contract.pattern,
       place: (path) => tools.place(path),
       map: (file) => tools.map(file, ["steps"], { from: undefined, to: undefined }),
       type(id) {

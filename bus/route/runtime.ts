@@ -14,10 +14,13 @@ export interface StepContext {
   tap(topic: string, message: Message, fields: readonly string[]): void;
   /** Asks another contract through the bus (enrich), under the route's own grant. */
   ask(contract: string, value: AvroRecord, message: Message): Promise<AvroRecord>;
-  /** Remembers a key for `window`; gives what was remembered before, if anything. Durable. */
-  remember(key: string, window: number, value: string): Promise<string | undefined>;
-  /** The reply that an earlier message (by id) of the same sender got, in the contract's shape; undefined = none is kept. */
-  firstReply?(id: string, message: Message): Promise<AvroRecord | undefined>;
+  /**
+   * Remembers a key for `window`; gives what was remembered before, if anything. Durable. `instead`: what was remembered may be
+   * replaced if it still is this; of many that try, one does.
+   */
+  remember(key: string, window: number, value: string, instead?: string): Promise<string | undefined>;
+  /** What became of an earlier message of this route. */
+  firstReply(first: FirstMessage): Promise<FirstReply>;
   /** Adds to a durable group; gives the whole group when it is complete (by count or predicate), else undefined. */
   gather(
     group: string,
@@ -25,6 +28,18 @@ export interface StepContext {
     complete: Readonly<{ count?: number; timeout: number; when?: (group: readonly Message[]) => Promise<boolean> }>,
   ): Promise<readonly Message[] | undefined>;
 }
+
+/** An earlier message: ids are unique per source; `time` is when the bus took it, ms since the epoch. */
+export type FirstMessage = Readonly<{ id: string; source: string; time: number }>;
+
+export type FirstReply =
+  /** Its reply in the contract's shape, before any grant's reduction of today. */
+  | Readonly<{ kind: "replied"; value: AvroRecord }>
+  | Readonly<{ kind: "running" }>
+  /** It ended and there is no reply to give; `reason` says why. */
+  | Readonly<{ kind: "refused"; reason: string }>
+  /** It ended without effect: another may take its place. */
+  | Readonly<{ kind: "free" }>;
 
 export type StepResult =
   | Readonly<{ kind: "next"; message: Message }>

@@ -121,6 +121,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "77-waive-twice.yaml": "6:16  waived-twice  `nats.sync` is waived above; keep one of the two reasons",
   "78-waive-name.yaml":
     "5:16  bad-form  `setting`: `sync` does not fit; write the name that the refused start printed, for example `nats.sync`",
+  "81-first-reply-event.yaml": "10:51  first-reply  an event has no reply to give; write `onDuplicate: drop` or `fault`",
+  "82-first-reply-command.yaml":
+    "13:58  first-reply  `benefit.register.v1` has no reply to give; write `onDuplicate: drop` or `fault`, or give the contract a `reply`",
 };
 
 describe("broken files", () => {
@@ -226,6 +229,15 @@ describe("warnings", () => {
       "topic: { name: vehicle.regstered.v1 }\n  to:",
     );
     expect(warnings(lint(unfed).findings).map((line) => line.split("  ")[2])).toEqual(["topic-unused", "topic-unfed"]);
+  });
+
+  it.each(["hash", "none"])("says that `payload: %s` leaves no first reply to return", (payload) => {
+    const texts = changed("routes/person-lookup.yaml", "payload: full", `payload: ${payload}`);
+    const { findings, documents } = lint(texts);
+    expect(findings.map(formatFinding)).toEqual([
+      `routes/person-lookup.yaml:25:66  warn  first-reply  \`journal: { payload: ${payload} }\` keeps no reply, so a repeated message is refused; write \`payload: full\` or \`onDuplicate: fault\``,
+    ]);
+    expect(documents.routes.has("person-lookup")).toBe(true);
   });
 
   it("names a map that no route uses and a route without tests", () => {

@@ -110,3 +110,28 @@ export const pieces: Rule = {
     }
   },
 };
+
+export const firstReply: Rule = {
+  name: "first-reply",
+  check(set, say) {
+    for (const route of set.routes.values()) {
+      for (const step of stepsOf(route)) {
+        if (step.kind !== "dedupe" || step.onDuplicate !== "return-first-reply") continue;
+        const where = { document: route, path: pathOf(step.path, "onDuplicate") };
+        const { payload } = route.journal;
+        if (route.pattern === "event") say(where, "an event has no reply to give; write `onDuplicate: drop` or `fault`");
+        else if (route.pattern === "command" && set.contracts.get(route.contract)?.reply === undefined)
+          say(
+            where,
+            `\`${route.contract}\` has no reply to give; write \`onDuplicate: drop\` or \`fault\`, or give the contract a \`reply\``,
+          );
+        else if (route.pattern === "query" && payload !== "full")
+          say(
+            where,
+            `\`journal: { payload: ${payload} }\` keeps no reply, so a repeated message is refused; write \`payload: full\` or \`onDuplicate: fault\``,
+            { severity: "warn" },
+          );
+      }
+    }
+  },
+};

@@ -1,11 +1,13 @@
 /** What the builders of steps are given. */
-import type { ContractType } from "../../contract/contract.ts";
+import type { ContractType, Pattern } from "../../contract/contract.ts";
 import type { AvroRecord, Message } from "../../envelope.ts";
 import type { Path } from "../documents.ts";
 import type { StepDoc } from "../documents-steps.ts";
 import type { Mapper, Step } from "../runtime.ts";
 
 export type StepParts = Readonly<{
+  /** Of the route's contract: only events and commands are delivered again by an engine. */
+  pattern: Pattern;
   /** `file:line` of a node of the document. */
   place(path: Path): string;
   /** Steps inside a step. */

@@ -7,7 +7,7 @@ import type { PredicateDoc } from "../documents.ts";
 import type { StepDoc } from "../documents-steps.ts";
 import { parseMap } from "../map-read.ts";
 import { compileMap } from "../map.ts";
-import type { StepContext } from "../runtime.ts";
+import type { FirstReply, StepContext } from "../runtime.ts";
 import { createVirtualClock, type VirtualClock } from "../testing/virtual-clock.ts";
 import { runSteps, type StepsOutcome } from "./run.ts";
 import { compileSteps, STEPS, type StepTools } from "./table.ts";
@@ -38,7 +38,7 @@ type World = StepContext & {
   clock: VirtualClock;
   taps: Tapped[];
   asked: AvroRecord[];
-  replies: Map<string, AvroRecord>;
+  replies: Map<string, FirstReply>;
   groups: Map<string, Message[]>;
 };
 
@@ -47,7 +47,7 @@ function world(): World {
   const remembered = new Map<string, { value: string; until: number }>();
   const taps: Tapped[] = [];
   const asked: AvroRecord[] = [];
-  const replies = new Map<string, AvroRecord>();
+  const replies = new Map<string, FirstReply>();
   const groups = new Map<string, Message[]>();
   return {
     clock,
@@ -62,13 +62,13 @@ function world(): World {
       asked.push(value);
       return { echoed: value, at: clock.now() };
     },
-    async remember(key, window, value) {
+    async remember(key, window, value, instead) {
       const known = remembered.get(key);
-      if (known !== undefined && known.until > clock.now()) return known.value;
+      if (known !== undefined && known.until > clock.now() && known.value !== instead) return known.value;
       remembered.set(key, { value, until: clock.now() + window });
       return undefined;
     },
-    firstReply: async (id) => replies.get(id),
+    firstReply: async ({ source, id }) => replies.get(`${source} ${id}`) ?? { kind: "running" },
     async gather(group, given, complete) {
       const all = [...(groups.get(group) ?? []), given];
       const full = all.length === complete.count || ((await complete.when?.(all)) ?? false);
@@ -85,6 +85,7 @@ const type = compileType({
 });
 
 const tools: StepTools = {
+  pattern: "command",
   place: (at) => `routes/r.yaml:${at.length}`,
   map(file) {
     const { map } = parseMap(file, file === "slow.yaml" ? 'map: { b: { jsonata: "$sum(a)" } }' : "map: { b: a }");
@@ -98,8 +99,12 @@ const tools: StepTools = {
   xmlToJson: (text) => ({ parsed: text }),
 };
 
-const run = async (docs: readonly StepDoc[], given: Message, context: StepContext = world()): Promise<StepsOutcome> =>
-  runSteps(compileSteps(docs, tools), given, context);
+const run = async (
+  docs: readonly StepDoc[],
+  given: Message,
+  context: StepContext = world(),
+  pattern = tools.pattern,
+): Promise<StepsOutcome> => runSteps(compileSteps(docs, { ...tools, pattern }), given, context);
 
 async function valueAfter(docs: readonly StepDoc[], value: AvroRecord, context: StepContext = world()): Promise<AvroRecord | undefined> {
   const outcome = await run(docs, message(value), context);
@@ -288,17 +293,83 @@ describe("dedupe", () => {
       remember: (key: string, window: number, value: string) => (keys.push(key), context.remember(key, window, value)),
     };
     await run([doc], message({ $id: "a field is no fact" }, "m-1"), spied);
-    expect(keys).toEqual(["dedupe m-1"]);
+    expect(keys).toEqual(["dedupe taxoffice/erp m-1"]);
   });
 
-  it("refuses, or gives the first reply", async () => {
+  it("refuses without a time to come again", async () => {
     const context = world();
     await run([dedupe("fault")], message({}, "m-1"), context);
-    expect((await failure(run([dedupe("fault")], message({}, "m-2"), context))).code).toBe("duplicate-message");
-    const early = await failure(run([dedupe("return-first-reply")], message({}, "m-2"), context));
-    expect([early.code, early.retryAfter]).toEqual(["duplicate-message", 1_000]);
-    context.replies.set("m-1", { status: "found" });
-    expect(await run([dedupe("return-first-reply")], message({}, "m-2"), context)).toEqual({ kind: "answer", value: { status: "found" } });
+    const refused = await failure(run([dedupe("fault")], message({}, "m-2"), context));
+    expect([refused.code, refused.retryAfter]).toEqual(["duplicate-message", undefined]);
+  });
+
+  describe("return-first-reply", () => {
+    const again = dedupe("return-first-reply");
+    const first = "taxoffice/erp m-1";
+
+    it("gives the first reply, tells to come again while there is none, and says why there never will be one", async () => {
+      const context = world();
+      expect((await run([again], message({}, "m-1"), context)).kind).toBe("next");
+      const early = await failure(run([again], message({}, "m-2"), context));
+      expect([early.code, early.retryAfter, early.message.endsWith("not there yet, ask again")]).toEqual([
+        "duplicate-message",
+        1_000,
+        true,
+      ]);
+      context.replies.set(first, { kind: "replied", value: { status: "found" } });
+      expect(await run([again], message({}, "m-2"), context)).toEqual({ kind: "answer", value: { status: "found" } });
+      context.replies.set(first, { kind: "refused", reason: "it failed: no such person" });
+      const never = await failure(run([again], message({}, "m-2"), context));
+      expect([never.code, never.retryAfter]).toEqual(["duplicate-message", undefined]);
+      expect(never.message).toContain("its reply cannot be given: it failed: no such person");
+    });
+
+    it("lets one of those that come after a first without effect take its place", async () => {
+      const context = world();
+      await run([again], message({}, "m-1"), context);
+      context.replies.set(first, { kind: "free" });
+      expect((await run([again], message({}, "m-2"), context)).kind).toBe("next");
+      expect((await failure(run([again], message({}, "m-3"), context))).message).toContain("first: m-2");
+    });
+
+    it("never gives one sender the reply of another that used the same key", async () => {
+      const context = world();
+      await run([again], message({}, "m-1"), context);
+      context.replies.set(first, { kind: "replied", value: { status: "found" } });
+      const other = message({}, "m-1");
+      const stranger = { ...other, envelope: { ...other.envelope, source: "benefits/core" } };
+      expect((await run([again], stranger, context)).kind).toBe("next");
+    });
+
+    it("answers a query that its client repeats under the same id; a command goes on until it has its reply", async () => {
+      const context = world();
+      await run([again], message({}, "m-1"), context, "query");
+      expect((await failure(run([again], message({}, "m-1"), context, "query"))).retryAfter).toBe(1_000);
+      expect((await run([again], message({}, "m-1"), context, "command")).kind).toBe("next");
+      context.replies.set(first, { kind: "replied", value: { status: "found" } });
+      for (const pattern of ["query", "command"] as const)
+        expect(await run([again], message({}, "m-1"), context, pattern)).toEqual({ kind: "answer", value: { status: "found" } });
+    });
+
+    it("does not answer a message that an operator sends again", async () => {
+      const context = world();
+      await run([again], message({}, "m-1"), context);
+      context.replies.set(first, { kind: "replied", value: { status: "found" } });
+      const plain = message({}, "m-1");
+      const sent = { ...plain, envelope: { ...plain.envelope, headers: { ...plain.envelope.headers, "mbus-replay": "job-1" } } };
+      expect((await run([again], sent, context)).kind).toBe("next");
+    });
+  });
+
+  it("meets a query that its client repeats under the same id, unless the first one failed", async () => {
+    for (const mode of ["fault", "drop"] as const) {
+      const context = world();
+      expect((await run([dedupe(mode)], message({}, "m-1"), context, "query")).kind).toBe("next");
+      const second = await run([dedupe(mode)], message({}, "m-1"), context, "query").catch((error: unknown) => error);
+      expect(second).toMatchObject(mode === "fault" ? { code: "duplicate-message" } : { kind: "drop" });
+      context.replies.set("taxoffice/erp m-1", { kind: "free" });
+      expect((await run([dedupe(mode)], message({}, "m-1"), context, "query")).kind).toBe("next");
+    }
   });
 
   it("takes a key by expression, and lets a message without the key through", async () => {

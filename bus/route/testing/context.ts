@@ -1,8 +1,7 @@
 /** What steps reach in a route test: memory that lasts one case, taps that are noted, contracts that are mocked. */
 import type { Message } from "../../envelope.ts";
 import type { Clock } from "../../ports.ts";
-import { compileMessagePath } from "../field-path.ts";
-import { put } from "../steps/enrich.ts";
+import { pickFields } from "../pick.ts";
 import type { StepContext } from "../runtime.ts";
 import { mockedAnswer, type MockParts } from "./mocks.ts";
 import { push } from "./observed.ts";
@@ -16,7 +15,7 @@ export function createTestContext(parts: MockParts, clock: Clock): (signal: Abor
     signal,
     route: parts.route.id,
     tap(topic, message, fields) {
-      const wire = pick(message, fields);
+      const wire = pickFields(message, fields);
       push(parts.seen.tapped, topic, { contract: topic, value: wire, wire, text: undefined });
     },
     ask(contract) {
@@ -24,9 +23,10 @@ export function createTestContext(parts: MockParts, clock: Clock): (signal: Abor
       asked.set(contract, before + 1);
       return mockedAnswer(parts, contract, before);
     },
-    async remember(key, window, value) {
+    firstReply: async () => (parts.seen.reply === undefined ? { kind: "running" } : { kind: "replied", value: parts.seen.reply }),
+    async remember(key, window, value, instead) {
       const known = remembered.get(key);
-      if (known !== undefined && known.until > clock.now()) return known.value;
+      if (known !== undefined && known.until > clock.now() && known.value !== instead) return known.value;
       remembered.set(key, { value, until: clock.now() + window });
       return undefined;
     },
@@ -37,15 +37,4 @@ export function createTestContext(parts: MockParts, clock: Clock): (signal: Abor
       return full ? all : undefined;
     },
   });
-}
-
-/** The allowed fields, headers under their own names. */
-function pick(message: Message, fields: readonly string[]): Record<string, unknown> {
-  let picked: Record<string, unknown> = {};
-  for (const field of fields) {
-    const value = compileMessagePath(field)(message);
-    const path = field.startsWith("headers.") ? [field.slice("headers.".length)] : field.split(".");
-    if (value !== undefined) picked = put(picked, path, value);
-  }
-  return picked;
 }
