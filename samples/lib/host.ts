@@ -44,8 +44,10 @@ export async function serve(
   close: () => Promise<void> | void,
   facts: Readonly<Record<string, string>> = {},
 ): Promise<Readonly<{ listening: string }>> {
+  // only this machine, unless the systems of the world live in containers
+  const host = process.env["SAMPLE_HOST"] ?? "127.0.0.1";
   const server = createServer({ keepAliveTimeout: 30_000 }, (request, response) => void answer(addresses, request, response));
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve));
   const listening = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   let ending = false;
   const end = (): void => {
