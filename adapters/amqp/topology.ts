@@ -1,0 +1,49 @@
+/**
+ * What stands on the broker: a durable direct exchange for all topics, a quorum queue for each lane, and the place for what the broker
+ * gives up. The delivery limit is far above what the bus itself tries; it ends only loops that no one counts.
+ */
+import type { ConfirmChannel, Options } from "amqplib";
+import type { Lane } from "#bus/broker.ts";
+import type { Names } from "./names.ts";
+
+export type Version = Readonly<{ product: string; major: number; minor: number; text: string }>;
+
+const DELIVERY_LIMIT = 1_000;
+
+export function versionOf(channel: ConfirmChannel): Version {
+  const { product, version } = channel.connection.serverProperties;
+  const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10) || 0);
+  return { product, major, minor, text: `${product} ${version}` };
+}
+
+/** Dead-lettering that waits for the target's confirmation came with 3.10. */
+const knowsAtLeastOnce = ({ major, minor }: Version): boolean => major > 3 || (major === 3 && minor >= 10);
+
+/** A quorum queue whose given-up messages go to the dead queue, confirmed where the server can. */
+export function quorum(names: Names, version: Version, more: Readonly<Record<string, unknown>> = {}): Options.AssertQueue {
+  return {
+    durable: true,
+    arguments: {
+      "x-queue-type": "quorum",
+      "x-delivery-limit": DELIVERY_LIMIT,
+      "x-dead-letter-exchange": names.dead,
+      ...(knowsAtLeastOnce(version) && { "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish" }),
+      ...more,
+    },
+  };
+}
+
+/** The exchanges, and the dead queue with its binding: there before anything may need it. */
+export async function declareBase(channel: ConfirmChannel, names: Names): Promise<void> {
+  await channel.assertExchange(names.dead, "fanout", { durable: true });
+  await channel.assertQueue(names.dead, { durable: true, arguments: { "x-queue-type": "quorum" } });
+  await channel.bindQueue(names.dead, names.dead, "");
+  await channel.assertExchange(names.exchange, "direct", { durable: true });
+}
+
+export async function declareLane(channel: ConfirmChannel, names: Names, lane: Lane): Promise<string> {
+  const queue = names.lane(lane);
+  await channel.assertQueue(queue, quorum(names, versionOf(channel), { "x-single-active-consumer": true }));
+  await channel.bindQueue(queue, names.exchange, names.key(lane.topic, lane.partition));
+  return queue;
+}
