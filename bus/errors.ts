@@ -66,6 +66,7 @@ export const CODES = {
   "bus-stopping": ["provider-unavailable", "the bus is draining and takes no new messages"],
   "route-paused": ["provider-unavailable", "the route is paused by an operator"],
   "transport-unavailable": ["provider-unavailable", "the message broker cannot be reached or refuses to work"],
+  "store-unavailable": ["provider-unavailable", "the database of documents cannot be reached or refuses to work"],
   "queue-full": ["throttled", "the endpoint's waiting line is full"],
   "rate-exceeded": ["throttled", "the endpoint's rate limit is used up"],
   "quota-exceeded": ["throttled", "the grant's quota is used up"],

@@ -1,8 +1,9 @@
 /**
- * A MongoDB server for tests: one that is given, a container, `mongod` or `ferretdb` from the PATH, or FerretDB 1 over SQLite, built once
+ * A MongoDB server for tests: one that is given, a container, `mongod` from the PATH, or FerretDB 1 over SQLite, built once
  * into the user's cache from its own embeddable package (it speaks the same protocol; every write is in its log before it answers).
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -21,7 +22,6 @@ export async function mongoServer(): Promise<Server | undefined> {
     { from: "environment", open: fromEnvironment },
     { from: "container", open: fromContainer },
     { from: "path", open: () => onPath("mongod", mongod) },
-    { from: "path", open: () => onPath("ferretdb", ferretdb) },
     { from: "installed", open: installed },
   ]);
 }
@@ -32,18 +32,6 @@ type Program = Readonly<{ args: (data: string, port: number) => string[]; replic
 const mongod: Program = {
   args: (data, port) => ["--dbpath", data, "--port", String(port), "--bind_ip", "127.0.0.1", "--replSet", "mbus", "--quiet"],
   replicaSet: "mbus",
-};
-
-const ferretdb: Program = {
-  args: (data, port) => [
-    "--handler=sqlite",
-    `--sqlite-url=file:${data}/`,
-    `--state-dir=${data}`,
-    `--listen-addr=127.0.0.1:${port}`,
-    "--telemetry=disable",
-    "--debug-addr=-",
-    "--log-level=error",
-  ],
 };
 
 const launcher: Program = { args: (data, port) => [data, `127.0.0.1:${port}`] };
@@ -81,29 +69,96 @@ async function installed(): Promise<Server | undefined> {
   return binary === undefined ? undefined : own(binary, launcher, "installed");
 }
 
+/**
+ * FerretDB behind a gate: FerretDB 1 reads and writes in two steps, so two updates of one document at once could both win, which MongoDB's
+ * atomic updates never let happen. The gate hands it one command at a time.
+ */
 const SOURCE = `package main
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"log/slog"
+	"net"
 	"os"
+	"sync"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
+var gate sync.Mutex
+
+func message(from io.Reader) ([]byte, error) {
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(from, head); err != nil {
+		return nil, err
+	}
+	size := binary.LittleEndian.Uint32(head)
+	if size < 16 || size > 1<<26 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	whole := make([]byte, size)
+	copy(whole, head)
+	_, err := io.ReadFull(from, whole[4:])
+	return whole, err
+}
+
+func exchange(request []byte, server net.Conn) ([]byte, error) {
+	gate.Lock()
+	defer gate.Unlock()
+	if _, err := server.Write(request); err != nil {
+		return nil, err
+	}
+	return message(server)
+}
+
+func serve(client net.Conn, socket string) {
+	defer client.Close()
+	server, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	for {
+		request, err := message(client)
+		if err != nil {
+			return
+		}
+		response, err := exchange(request, server)
+		if err != nil {
+			return
+		}
+		if _, err := client.Write(response); err != nil {
+			return
+		}
+	}
+}
+
 func main() {
-	server, err := ferretdb.New(&ferretdb.Config{
-		Listener:  ferretdb.ListenerConfig{TCP: os.Args[2]},
+	data, address := os.Args[1], os.Args[2]
+	socket := data + "/socket"
+	os.Remove(socket)
+	inner, err := ferretdb.New(&ferretdb.Config{
+		Listener:  ferretdb.ListenerConfig{Unix: socket},
 		Logger:    slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Handler:   "sqlite",
-		SQLiteURL: "file:" + os.Args[1] + "/",
+		SQLiteURL: "file:" + data + "/",
 	})
 	if err != nil {
 		panic(err)
 	}
-	if err := server.Run(context.Background()); err != nil {
+	go inner.Run(context.Background())
+	outer, err := net.Listen("tcp", address)
+	if err != nil {
 		panic(err)
+	}
+	for {
+		client, err := outer.Accept()
+		if err != nil {
+			panic(err)
+		}
+		go serve(client, socket)
 	}
 }
 `;
@@ -111,7 +166,7 @@ func main() {
 /** Path of the program in the cache; undefined without a Go toolchain. A second build at the same time does no harm. */
 function build(): string | undefined {
   const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "mconnect-bus");
-  const binary = join(cache, `ferretdb-${FERRETDB}`);
+  const binary = join(cache, `ferretdb-${FERRETDB}-${createHash("sha256").update(SOURCE).digest("hex").slice(0, 8)}`);
   if (existsSync(binary)) return binary;
   if (spawnSync("go", ["version"], { stdio: "ignore" }).status !== 0) throw new Error("no Go toolchain to build FerretDB with");
   mkdirSync(cache, { recursive: true });
