@@ -55,6 +55,7 @@ export async function startBranch(parts: BranchParts): Promise<RunningBranch> {
     const flight = flights.begin(paused);
     const startedAt = clock.now();
     try {
+      if (delivery.again && (await ended(parts, delivery))) return;
       const result = await attempt(parts, delivery, { signal: flight.signal, attempt: delivery.attempt, onSend: flight.sent });
       if (result instanceof BusError) await onFailure(parts, delivery, result, { startedAt, tally, stop });
       else await onResult(parts, delivery, result, { startedAt, tally });
@@ -99,6 +100,14 @@ export async function startBranch(parts: BranchParts): Promise<RunningBranch> {
       enough.abort(new Error("drained"));
     },
   };
+}
+
+const ENDS: readonly string[] = ["delivered", "dropped", "deadletter"];
+
+/** Does the journal hold the end of this message at this branch? Then it is not done twice, whatever the engine forgot. */
+async function ended({ journal, route, branch }: BranchParts, { envelope, position }: Delivery): Promise<boolean> {
+  const { records } = await journal.find({ id: envelope.id, route: route.id, branch: branch.name, limit: 100 });
+  return records.some((record) => ENDS.includes(record.step) && record.position > position);
 }
 
 /** One attempt. A BusError is given back, so that no failure of bookkeeping is taken for one of the provider. */

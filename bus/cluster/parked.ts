@@ -1,0 +1,49 @@
+/** Messages that wait: which, since when, until when, and which stand behind them. Durable in the store, so that no broker keeps a wait. */
+import type { Collection, Store } from "../ports.ts";
+
+export type Parked = {
+  lane: string;
+  position: number;
+  key: string | null;
+  /** Attempts made. */
+  attempts: number;
+  /** Time of the first, 0 before it. */
+  firstAt: number;
+  /** When it may go; for one that stands behind another of its key, 0. */
+  due: number;
+};
+
+export interface ParkedMessages {
+  load(lane: string): Promise<readonly Parked[]>;
+  put(parked: Parked): Promise<void>;
+  remove(parked: Pick<Parked, "lane" | "position">): Promise<void>;
+}
+
+const PAGE = 1000;
+
+const idOf = ({ lane, position }: Pick<Parked, "lane" | "position">): string => `${lane} ${String(position).padStart(16, "0")}`;
+
+export async function openParked(store: Store): Promise<ParkedMessages> {
+  const documents: Collection<Parked> = await store.collection<Parked>("parked", { index: ["lane"] });
+  return {
+    async load(lane) {
+      const all: Parked[] = [];
+      let after: string | undefined;
+      do {
+        const page = await documents.find({ where: { lane }, limit: PAGE, ...(after === undefined ? undefined : { after }) });
+        for (const { value } of page) all.push(value);
+        after = page.length < PAGE ? undefined : page.at(-1)?.id;
+      } while (after !== undefined);
+      return all.sort((a, b) => a.position - b.position);
+    },
+    async put(parked) {
+      const id = idOf(parked);
+      const known = await documents.get(id);
+      if (known) await documents.update(id, known.version, parked);
+      else await documents.insert(id, parked);
+    },
+    async remove(parked) {
+      await documents.remove(idOf(parked));
+    },
+  };
+}
