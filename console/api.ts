@@ -3,7 +3,7 @@
  * (RFC 9457). Everything needs the administration token of the data folder; what changes something needs an operator and a reason.
  */
 import { timingSafeEqual } from "node:crypto";
-import { asBusError, BusError, CLASSES } from "#bus/errors.ts";
+import { asBusError, BusError, CLASSES, type ErrorCode } from "#bus/errors.ts";
 import type { Admin } from "#bus/admin.ts";
 import type { WebHandler, WebRequest, WebResponse } from "#bus/wire.ts";
 import { endpoints } from "./endpoints.ts";
@@ -32,7 +32,7 @@ function allow(request: WebRequest, expected: Buffer): void {
 }
 
 async function answer(admin: Admin, request: WebRequest): Promise<WebResponse> {
-  const path = request.path.slice(PREFIX.length).split("/").filter(Boolean).map(decodeURIComponent);
+  const path = request.path.slice(PREFIX.length).replace(/\/$/u, "");
   let nearby = false;
   for (const endpoint of endpoints) {
     const values = match(endpoint.path, path);
@@ -47,16 +47,12 @@ async function answer(admin: Admin, request: WebRequest): Promise<WebResponse> {
   throw new BusError("not-found", text);
 }
 
-function match(pattern: string, path: readonly string[]): Record<string, string> | undefined {
-  const parts = pattern.split("/").filter(Boolean);
-  if (parts.length !== path.length) return undefined;
-  const values: Record<string, string> = {};
-  for (const [index, part] of parts.entries()) {
-    const given = path[index] ?? "";
-    if (part.startsWith("{")) values[part.slice(1, -1)] = given;
-    else if (part !== given) return undefined;
-  }
-  return values;
+/** The value of `{name}` is all that stands between what is before and after it: the path is decoded, so an id may hold slashes. */
+function match(pattern: string, path: string): Record<string, string> | undefined {
+  const [before = "", name, after = ""] = pattern.split(/[{}]/u);
+  if (name === undefined) return pattern === path ? {} : undefined;
+  if (path.length <= before.length + after.length || !path.startsWith(before) || !path.endsWith(after)) return undefined;
+  return { [name]: path.slice(before.length, path.length - after.length) };
 }
 
 function body(request: WebRequest): Readonly<Record<string, unknown>> {
@@ -80,8 +76,16 @@ const json = (status: number, value: unknown): WebResponse => ({
   ),
 });
 
+/** What an administrator asked for wrongly, or too late, is no failure of the bus. */
+const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  "not-found": 404,
+  "admin-denied": 401,
+  "store-conflict": 409,
+  configuration: 400,
+};
+
 function problem(request: WebRequest, error: BusError): WebResponse {
-  const status = error.code === "not-found" ? 404 : error.code === "admin-denied" ? 401 : CLASSES[error.class].http;
+  const status = STATUS[error.code] ?? CLASSES[error.class].http;
   const errors = Object.fromEntries(error.places.map((place) => [place.path ?? "", [place.text]]));
   return {
     ...json(status, {
@@ -92,6 +96,9 @@ function problem(request: WebRequest, error: BusError): WebResponse {
       instance: request.path,
       errors,
     }),
-    headers: { "content-type": "application/problem+json; charset=utf-8" },
+    headers: {
+      "content-type": "application/problem+json; charset=utf-8",
+      ...(error.retryAfter === undefined ? undefined : { "retry-after": String(Math.ceil(error.retryAfter / 1000)) }),
+    },
   };
 }

@@ -40,7 +40,7 @@ export const endpoints: readonly Endpoint[] = [
     title: "Pause or resume a route",
     body: { paused: { type: "boolean" }, ...ACT },
     run: async (admin, { values, body }) => {
-      await admin.pause(values["id"] ?? "", body["paused"] !== false, text(body, "operator"), text(body, "reason"));
+      await admin.pause(values["id"] ?? "", flag(body, "paused") ?? true, text(body, "operator"), text(body, "reason"));
       return {};
     },
   },
@@ -73,7 +73,8 @@ export const endpoints: readonly Endpoint[] = [
     path: "/journal/{position}",
     title: "One record of the journal",
     run: async (admin, { values }) => {
-      const position = Number(values["position"]);
+      const position = /^\d{1,15}$/u.test(values["position"] ?? "") ? Number(values["position"]) : 0;
+      if (position < 1) throw new BusError("json-violation", `a position is a whole number from 1; \`${values["position"]}\` is none`);
       const { records } = await admin.journal({ ascending: true, cursor: position - 1, limit: 1 });
       const record = records[0];
       if (record?.position !== position) throw new BusError("not-found", `the journal has no record at position ${values["position"]}`);
@@ -174,9 +175,9 @@ async function replay(admin: Admin, { body }: Call): Promise<unknown> {
     ...optional(body, ["branch", "where", "id", "correlationId"]),
     ...(number(body, "fromPosition") === undefined ? undefined : { fromPosition: number(body, "fromPosition") ?? 0 }),
   };
-  if (body["dryRun"] === true) return { dryRun: true, ...(await admin.replay.dryRun(given)) };
+  if (flag(body, "dryRun") === true) return { dryRun: true, ...(await admin.replay.dryRun(given)) };
   const rate = number(body, "rate");
-  const acting = { operator: text(body, "operator"), reason: text(body, "reason"), stopOnFailure: body["stopOnFailure"] === true };
+  const acting = { operator: text(body, "operator"), reason: text(body, "reason"), stopOnFailure: flag(body, "stopOnFailure") ?? false };
   return admin.replay.run({ ...given, ...acting, ...(rate === undefined ? undefined : { rate }) });
 }
 
@@ -190,12 +191,29 @@ const EQUAL = ["id", "correlationId", "route", "system", "contract", "step", "ou
 
 function query(body: Readonly<Record<string, unknown>>): JournalQuery {
   const found = { ...optional(body, EQUAL), ...numbers(body, ["from", "to", "cursor"]) } as JournalQuery;
-  const { index } = body;
-  const limit = Math.min(1000, Math.max(1, number(body, "limit") ?? 100));
-  return { ...found, limit, ...(typeof index === "object" && index !== null ? { index: index as Record<string, string> } : undefined) };
+  const limit = Math.min(1000, Math.max(1, Math.floor(number(body, "limit") ?? 100)));
+  return { ...found, limit, ...fields(body["index"]) };
 }
 
+/** `index` of a search: names of search fields with the text they must be equal to. */
+function fields(index: unknown): Readonly<{ index?: Readonly<Record<string, string>> }> {
+  if (index === undefined) return {};
+  if (
+    typeof index !== "object" ||
+    index === null ||
+    Array.isArray(index) ||
+    !Object.values(index).every((value) => typeof value === "string")
+  )
+    throw new BusError("json-violation", "`index` is no object of texts: write the name of each search field with its value");
+  return { index: index as Readonly<Record<string, string>> };
+}
+
+const STATES = ["open", "replayed", "discarded"];
+
 function filter(query: URLSearchParams): Parameters<Admin["deadletters"]["list"]>[0] {
+  const state = query.get("state");
+  if (state !== null && !STATES.includes(state))
+    throw new BusError("json-violation", `\`${state}\` is no state of a dead letter: write ${STATES.join(", ")}`);
   return Object.fromEntries(
     ["route", "branch", "state", "fingerprint", "messageId", "after"].flatMap((name) => (query.has(name) ? [[name, query.get(name)]] : [])),
   );
@@ -218,6 +236,12 @@ function number(body: Readonly<Record<string, unknown>>, name: string): number |
   const value = body[name];
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !Number.isFinite(value)) throw new BusError("json-violation", `\`${name}\` is no number`);
+  return value;
+}
+
+function flag(body: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
+  const value = body[name];
+  if (value !== undefined && typeof value !== "boolean") throw new BusError("json-violation", `\`${name}\` is neither true nor false`);
   return value;
 }
 

@@ -1,0 +1,158 @@
+/** A whole bus on ports in memory and a virtual clock, with outlets whose answers a test writes down. */
+import { createBus, type Bus } from "#bus/bus.ts";
+import type { AvroRecord, Message } from "#bus/envelope.ts";
+import type { Inbound } from "#bus/ports.ts";
+import type { Branch, Grant, Route, RouteSet, Source, System } from "#bus/route/runtime.ts";
+import { createMemoryPorts, type MemoryDisk, type MemoryPorts } from "./memory.ts";
+import { branchOf, contractOf, routeOf } from "./route.ts";
+import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
+
+export const START = Date.UTC(2026, 4, 4, 9);
+
+export function sourceOf(over: Partial<Source> = {}): Source {
+  return {
+    name: "in",
+    system: undefined,
+    binding: { kind: "http", options: {} },
+    in: undefined,
+    out: undefined,
+    schedule: undefined,
+    ...over,
+  };
+}
+
+export function grantOf(system: string, role: Grant["role"], contract: string, over: Partial<Grant> = {}): Grant {
+  return {
+    id: `${system} ${role} ${contract}`,
+    owner: "dpo",
+    system,
+    role,
+    contract,
+    legalBasis: { act: "Law", section: "1", purpose: "test" },
+    allow: undefined,
+    from: 0,
+    until: Number.MAX_SAFE_INTEGER,
+    quota: undefined,
+    place: "grants.yaml:1",
+    ...over,
+  };
+}
+
+const systemOf = (id: string): System => ({
+  id,
+  title: `System ${id}`,
+  institution: { idno: "1004600030235", name: id.split("/")[0] ?? id },
+  addresses: [`http://${id.replace("/", "-")}.example`],
+  contact: undefined,
+  place: "systems.yaml:1",
+});
+
+export const SYSTEMS: ReadonlyMap<string, System> = new Map(
+  ["asker/one", "asker/two", "maker/one", "taker/a", "taker/b", "provider/one"].map((id) => [id, systemOf(id)]),
+);
+
+export function setOf(routes: readonly Route[], grants: readonly Grant[]): RouteSet {
+  return {
+    routes: new Map(routes.map((route) => [route.id, route])),
+    grants,
+    systems: SYSTEMS,
+    contracts: new Map(routes.map((route) => [route.contract.id, route.contract])),
+  };
+}
+
+export const lookup = (over: Partial<Route> = {}): Route =>
+  routeOf({
+    id: "lookup",
+    contract: contractOf("query", "person.request.v1"),
+    sources: [sourceOf()],
+    branches: [branchOf({ system: "provider/one" })],
+    ...over,
+  });
+
+export const changed = (over: Partial<Route> = {}): Route =>
+  routeOf({
+    id: "changed",
+    contract: contractOf("event", "person.changed.v1"),
+    sources: [sourceOf()],
+    branches: [branchOf({ name: "a", system: "taker/a" }), branchOf({ name: "b", system: "taker/b" })],
+    ...over,
+  });
+
+export const register = (over: Partial<Route> = {}): Route =>
+  routeOf({
+    id: "register",
+    contract: contractOf("command", "benefit.register.v1"),
+    sources: [sourceOf()],
+    branches: [branchOf({ system: "provider/one" })],
+    ...over,
+  });
+
+/** Grants of everybody for the three routes above. */
+export const GRANTS: readonly Grant[] = [
+  grantOf("asker/one", "consumer", "person.request.v1"),
+  grantOf("asker/two", "consumer", "person.request.v1"),
+  grantOf("asker/one", "consumer", "benefit.register.v1"),
+  grantOf("asker/two", "consumer", "benefit.register.v1"),
+  grantOf("maker/one", "producer", "person.changed.v1"),
+  grantOf("taker/a", "consumer", "person.changed.v1"),
+  grantOf("taker/b", "consumer", "person.changed.v1"),
+];
+
+export type Send = (message: Message, branch: string) => Promise<AvroRecord | undefined> | AvroRecord | undefined;
+
+export type BusWorld = MemoryPorts &
+  Readonly<{
+    bus: Bus;
+    clock: VirtualClock;
+    /** What reached the outlets, in order. */
+    sent: readonly Readonly<{ branch: string; message: Message; rows: number }>[];
+    /** `step outcome branch code` of every journal row, in order. */
+    rows(): readonly string[];
+    /** What `onError` was told. */
+    errors: readonly string[];
+  }>;
+
+export type BusWorldOptions = Readonly<{ set?: RouteSet; send?: Send; disk?: MemoryDisk; clock?: VirtualClock }>;
+
+/** The caller closes `bus`. */
+export async function openBusWorld(options: BusWorldOptions = {}): Promise<BusWorld> {
+  const clock = options.clock ?? createVirtualClock(START);
+  const ports = createMemoryPorts(clock, options.disk);
+  const send = options.send ?? (() => ({ ok: true }));
+  const sent: { branch: string; message: Message; rows: number }[] = [];
+  const errors: string[] = [];
+  const bus = await createBus({
+    clock,
+    ...ports,
+    inlet: () => undefined,
+    outlets: (_route: Route, branch: Branch) => [
+      {
+        endpoint: `http://${branch.name}`,
+        send: async (message) => {
+          sent.push({ branch: branch.name, message, rows: ports.journal.records.length });
+          return send(message, branch.name);
+        },
+        close: () => Promise.resolve(),
+      },
+    ],
+    onError: (error, where) => void errors.push(`${where}: ${String(error)}`),
+  });
+  await bus.apply(options.set ?? setOf([lookup(), changed(), register()], GRANTS));
+  const rows = (): readonly string[] =>
+    ports.journal.records.map((row) => [row.step, row.outcome, row.branch, row.errorCode].filter(Boolean).join(" "));
+  return { ...ports, bus, clock, sent, errors, rows };
+}
+
+export function inboundOf(route: string | undefined, system: string | undefined, value: AvroRecord, over: Partial<Inbound> = {}): Inbound {
+  return {
+    route,
+    from: "in",
+    system,
+    call: {},
+    headers: {},
+    bytes: new TextEncoder().encode(JSON.stringify(value)),
+    mediaType: "application/json",
+    read: () => value,
+    ...over,
+  };
+}
