@@ -48,7 +48,7 @@ function assertVersion(): void {
 }
 
 /** Opens and locks the folder. A second opener is refused and told the process id of the first. */
-export function openDatabase(dataDir: string, checkpointPages: number): DatabaseSync {
+export function openDatabase(dataDir: string): DatabaseSync {
   assertVersion();
   mkdirSync(dataDir, { recursive: true });
   const owner = join(dataDir, "owner.pid");
@@ -58,7 +58,8 @@ export function openDatabase(dataDir: string, checkpointPages: number): Database
     db.exec(
       "PRAGMA page_size=8192; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY",
     );
-    db.exec(`PRAGMA wal_autocheckpoint=${checkpointPages}; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768`);
+    // No checkpoint within a commit: it would stand before an answer, and SQLite keeps its errors to itself there.
+    db.exec("PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768");
     db.exec("BEGIN IMMEDIATE; COMMIT");
     prepareSchema(db, dataDir);
   } catch (error) {
@@ -84,6 +85,14 @@ function prepareSchema(db: DatabaseSync, dataDir: string): void {
   }
   db.exec(TABLES);
   if (version < SCHEMA_VERSION) db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
+}
+
+/** Moves the write-ahead log into the file when it holds `pages` that are not there yet. Between transactions; throws as a commit does. */
+export function checkpoint(db: DatabaseSync, pages: number): boolean {
+  const row = db.prepare("PRAGMA wal_checkpoint(NOOP)").get();
+  if (Number(row?.["log"]) - Number(row?.["checkpointed"]) < pages) return false;
+  db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  return true;
 }
 
 function readOwner(path: string): string {

@@ -18,7 +18,7 @@ export type State = Readonly<{
 }>;
 
 export function openState(open: DatabaseSync | undefined, opening: Opening): State {
-  const db = open ?? openDatabase(opening.dataDir, opening.checkpointPages);
+  const db = open ?? openDatabase(opening.dataDir);
   const blocks = openBlocks(db, opening.cacheBytes);
   return {
     db,

@@ -5,7 +5,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { applyRecords, writeRecords, type Written } from "./appender.ts";
-import { EngineFault, isDiskFull } from "./database.ts";
+import { checkpoint, EngineFault, isDiskFull } from "./database.ts";
 import type { Answer, Batch, Fault, Opened, Opening, OpAnswer } from "./protocol.ts";
 import { WRITES } from "./protocol.ts";
 import { runRead, runWrite } from "./operations.ts";
@@ -111,7 +111,19 @@ function answer(batch: Batch): void {
     reply = { id: batch.id, positions: new Float64Array(0), ops: [], fault, fatal };
   }
   port?.postMessage(reply, transferables(reply));
+  tidy();
   planIdle();
+}
+
+/** The checkpoint comes after the answer, so that no acknowledgement waits for the one its own commit made due. */
+function tidy(): void {
+  if (state === undefined || dead !== undefined) return;
+  try {
+    checkpoint(state.db, opening.checkpointPages);
+  } catch (error) {
+    // On a full disk the pages stay in the write-ahead log, where they are durable; the next turn tries again.
+    if (!isDiskFull(error)) dead = faultOf(error);
+  }
 }
 
 /** Record pages are moved, not copied. */
@@ -139,6 +151,7 @@ function planIdle(): void {
       if (!(error instanceof EngineFault)) dead = faultOf(error);
       return;
     }
+    tidy();
     planIdle();
   });
 }
