@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
+import { relative } from "node:path";
 
 /** A server that answers at `url`. */
 export type Server = Readonly<{
@@ -34,21 +35,28 @@ export async function firstOf(name: string, ways: readonly Way[]): Promise<Serve
       return undefined;
     });
     if (server) {
-      note(`${name}: ${server.version}, from ${server.from}`);
+      await note(`${name}: ${server.version}, from ${server.from}`);
       return server;
     }
   }
   const text = `${name} cannot be had${tried.length > 0 ? ` (${tried.join("; ")})` : ""}: its tests do not run`;
   if (process.env["CI"] !== undefined) throw new Error(text);
-  note(text);
+  await note(text);
   return undefined;
 }
 
-/** A line for the end of the run, and for the test's own output. */
-function note(text: string): void {
+/** A line for the end of the run, under the name of the suite, and for the test's own output. */
+async function note(text: string): Promise<void> {
   console.info(text);
   const file = process.env["MBUS_TEST_SERVERS"];
-  if (file !== undefined) appendFileSync(file, `${text}\n`);
+  if (file !== undefined) appendFileSync(file, `${(await suite()) ?? "before the tests"}\t${text}\n`);
+}
+
+/** The test file that asks; undefined outside a test. */
+async function suite(): Promise<string | undefined> {
+  if (process.env["VITEST"] === undefined) return undefined;
+  const { testPath } = (await import("vitest")).expect.getState();
+  return testPath === undefined ? undefined : relative(process.cwd(), testPath);
 }
 
 let docker: boolean | undefined;
