@@ -4,9 +4,10 @@
  */
 import { have, PHP_SOAP, ZEEP } from "./debian.ts";
 import { mongoServer } from "./mongodb.ts";
+import { rabbitServer } from "./rabbitmq.ts";
 import type { Server } from "./servers.ts";
 
-const SERVERS: readonly (() => Promise<Server | undefined>)[] = [mongoServer];
+const SERVERS: readonly (() => Promise<Server | undefined>)[] = [rabbitServer, mongoServer];
 
 async function tell(work: () => unknown): Promise<void> {
   try {
