@@ -21,5 +21,9 @@ export async function collect(port: Broker, lane: Lane, settle: boolean, window 
   });
   const positions = (): number[] => seen.map((message) => message.position);
   const reach = (n: number): Promise<void> => eventually(() => seen.length >= n, `${n} messages; there were ${seen.length}`, PATIENCE);
-  return { seen, taking, positions, count: reach };
+  const distinct = (): number[] => [...new Set(positions())].sort((a, b) => a - b);
+  /** What comes again may come more than once and in any order. */
+  const reachDistinct = (n: number): Promise<void> =>
+    eventually(() => distinct().length >= n, `${n} different messages; there were ${distinct().join(" ")}`, PATIENCE);
+  return { seen, taking, positions, count: reach, distinct, countDistinct: reachDistinct };
 }
