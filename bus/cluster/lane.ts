@@ -107,7 +107,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
     bodies.set(position, message.envelope);
     const blocked = keys.blocked(work.key);
     if (keys.enter(work)) offer(work);
-    else if (blocked) park(work).catch(failed);
+    else if (blocked) park(work, 0).catch(failed);
     if (position + STRIDE / 2 > cursor.reach()) save().catch(failed);
   }
 
@@ -154,14 +154,14 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
   }
 
   /** Writes it down and settles the broker's copy. */
-  async function park(work: Work): Promise<void> {
+  async function park(work: Work, due: number): Promise<void> {
     await parts.parked.put({
       lane: id,
       position: work.position,
       key: work.key ?? null,
       attempts: work.attempts,
       firstAt: work.firstAt,
-      due: work.due,
+      due,
     });
     if (!work.parked) {
       work.parked = true;
@@ -260,13 +260,14 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       hold();
     },
     async wait(work, attempts, due) {
-      work.attempts = attempts;
-      work.due = due;
-      await park(work);
+      if (work.state !== "waiting") waiting++;
       work.state = "waiting";
+      work.attempts = attempts;
+      work.due = Number.POSITIVE_INFINITY; // it does not go before its wait is durable
+      await park(work, due);
+      work.due = due;
       work.again = false;
-      waiting++;
-      for (const behind of keys.behind(work)) if (!behind.parked) await park(behind);
+      for (const behind of keys.behind(work)) if (!behind.parked) await park(behind, 0);
       ring();
     },
     valid: () => !fenced && lease.valid(),
