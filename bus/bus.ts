@@ -60,7 +60,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   });
   const gatherer = await createGatherer({ clock, store });
   const quotas = createQuotas(clock, (grant, from) => countUses(journal, grant, from));
-  const context = await createStepContexts({ clock, journal, store, gatherer, view: () => view, accept: () => accept });
+  const context = await createStepContexts({ clock, journal, store, view: () => view, accept: () => accept });
   const accept = createPipeline({
     clock,
     journal,
@@ -73,7 +73,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     context,
   });
   const inlets = new Map<string, readonly Inlet[]>();
-  const shared = { ...parts, endpoints, deadletters, commands, context, view: () => view };
+  const shared = { ...parts, endpoints, deadletters, commands, gatherer, context, view: () => view };
   // a replay is a new act: whoever sent the message must still be allowed to
   const recheck: Recheck = (route, _branch, envelope) => void authorise(route, view.grants, view.systems, envelope.source, clock.now());
   const find = (id: string): RunningRoute | undefined => view.routes.get(id);
@@ -89,6 +89,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   const sweeper = startSweeper({
     expire: () => deadletters.expire(),
     clock,
+    deadletters,
     gatherer,
     journal,
     store,

@@ -5,11 +5,11 @@ import { createMemoryDisk, createMemoryStore } from "#test/harness/memory.ts";
 import { messageOf } from "#test/harness/message.ts";
 import { createVirtualClock } from "#test/harness/virtual-clock.ts";
 import { asBusError } from "./errors.ts";
-import { createGatherer, type Gatherer } from "./gather.ts";
+import { createGatherer, type Closing, type Gatherer } from "./gather.ts";
 
 const MINUTE = 60_000;
 const part = (n: number) => messageOf({ n }, { id: `m-${n}`, body: Uint8Array.of(n % 256, 0, 255) });
-const numbers = (group: readonly { value: Record<string, unknown> }[] | undefined) => group?.map(({ value }) => value["n"]);
+const numbers = (closing: Closing | undefined) => closing?.messages.map(({ value }) => value["n"]);
 
 async function setup(disk = createMemoryDisk()) {
   const clock = createVirtualClock();
@@ -61,15 +61,15 @@ describe("a group", () => {
     await gatherer.add("r", "g", first, two);
     const again = await setup(disk);
     const group = await again.gatherer.add("r", "g", part(2), two);
-    expect(group?.[0]).toEqual(first);
+    expect(group?.messages[0]).toEqual(first);
   });
 
   it("ends at 1,000 messages when its predicate never holds", async () => {
     const { gatherer } = await setup();
     const never = { timeout: MINUTE, when: () => Promise.resolve(false) };
     for (let n = 0; n < 999; n += 1) expect(await gatherer.add("r", "g", part(n), never)).toBeUndefined();
-    expect(await gatherer.add("r", "g", part(999), never)).toHaveLength(1000);
-  });
+    expect((await gatherer.add("r", "g", part(999), never))?.messages).toHaveLength(1000);
+  }, 60_000);
 
   it("that waits for more than it may hold refuses the next message and keeps the others", async () => {
     const { clock, gatherer } = await setup();
@@ -82,7 +82,86 @@ describe("a group", () => {
   });
 });
 
+describe("a message that comes twice", () => {
+  it("is in its group once, by source and id", async () => {
+    const { gatherer } = await setup();
+    expect(await gatherer.add("r", "g", part(1), two)).toBeUndefined();
+    expect(await gatherer.add("r", "g", part(1), two)).toBeUndefined();
+    const namesake = { ...part(1), envelope: { ...part(1).envelope, source: "another/sender" } };
+    expect((await gatherer.add("r", "g", namesake, two))?.messages.map(({ envelope }) => envelope.source)).toEqual([
+      "taxoffice/erp",
+      "another/sender",
+    ]);
+  });
+
+  it("after it closed its group gets the same group again, until that is finished; then it counts no more", async () => {
+    const { gatherer, disk } = await setup();
+    await gatherer.add("r", "g", part(1), two);
+    const closing = await gatherer.add("r", "g", part(2), two);
+    const { gatherer: restarted } = await setup(disk);
+    for (const n of [1, 2]) expect(await restarted.add("r", "g", part(n), two)).toEqual(closing);
+    if (closing) await restarted.finish(closing);
+    for (const n of [1, 2]) expect(await restarted.add("r", "g", part(n), two)).toBeUndefined();
+    expect(numbers(await restarted.add("r", "g", part(3), two))).toBeUndefined();
+    expect(numbers(await restarted.add("r", "g", part(4), two))).toEqual([3, 4]);
+  });
+});
+
+describe("a complete group that nobody finished", () => {
+  it("keeps its messages while the next group of its key fills", async () => {
+    const { gatherer } = await setup();
+    await gatherer.add("r", "g", part(1), two);
+    const first = await gatherer.add("r", "g", part(2), two);
+    await gatherer.add("r", "g", part(3), two);
+    const second = await gatherer.add("r", "g", part(4), two);
+    expect([numbers(first), numbers(second)]).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    if (first) await gatherer.finish(first);
+    expect(numbers(await gatherer.add("r", "g", part(3), two))).toEqual([3, 4]);
+  });
+
+  it("is found by time, by one at a time, until it is finished", async () => {
+    const { clock, disk, gatherer } = await setup();
+    await gatherer.add("r", "g", part(1), two);
+    const closing = await gatherer.add("r", "g", part(2), two);
+    expect(await due(gatherer, "r")).toEqual([]);
+    await clock.advance(10_000);
+    const second = await createGatherer({ clock, store: createMemoryStore(disk) });
+    expect((await Promise.all([gatherer.due("r"), second.due("r")])).flat().map(numbers)).toEqual([[1, 2]]);
+    expect(await due(gatherer, "r")).toEqual([]);
+    await clock.advance(10_000);
+    expect(await due(gatherer, "r")).toEqual([[1, 2]]);
+    for (let times = 0; times < 2; times += 1) if (closing) await gatherer.finish(closing);
+    await clock.advance(10_000);
+    expect(await due(gatherer, "r")).toEqual([]);
+  });
+
+  it("holds up its key when a thousand messages wait to be finished, and loses none", async () => {
+    const { gatherer } = await setup();
+    const pair = async (n: number) => {
+      await gatherer.add("r", "g", part(n), two);
+      return gatherer.add("r", "g", part(n + 1), two);
+    };
+    const first = await pair(0);
+    for (let n = 2; n < 1000; n += 2) await pair(n);
+    await gatherer.add("r", "g", part(1000), two);
+    const waiting: unknown = await gatherer.add("r", "g", part(1001), two).catch((thrown: unknown) => thrown);
+    expect(waiting).toMatchObject({ name: "Redeliver", sameAttempt: true });
+    if (first) await gatherer.finish(first);
+    expect(numbers(await gatherer.add("r", "g", part(1001), two))).toEqual([1000, 1001]);
+  }, 60_000);
+});
+
 describe("time", () => {
+  it("is asked of every group, however many there are", async () => {
+    const { clock, gatherer } = await setup();
+    for (let n = 0; n < 250; n += 1) await gatherer.add("r", `g${n}`, part(n), two);
+    await clock.advance(MINUTE);
+    expect((await due(gatherer, "r")).flat().toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 250 }, (_, n) => n));
+  });
+
   it("ends a group at its timeout, counted from its first message, and only once", async () => {
     const { clock, gatherer } = await setup();
     await gatherer.add("r", "g", part(1), { count: 9, timeout: MINUTE });
@@ -120,10 +199,11 @@ describe("many writers at once", () => {
           const ends = await Promise.all(
             Array.from({ length: messages }, async (_, n) => gatherers[n % writers]?.add("r", "g", part(n), { count, timeout: MINUTE })),
           );
-          await clock.advance(MINUTE);
           const whole = ends.filter((group) => group !== undefined);
+          for (const closing of whole) await gatherers[0]?.finish(closing);
+          await clock.advance(MINUTE);
           const rest = (await gatherers[0]?.due("r")) ?? [];
-          expect(whole.every((group) => group.length === count)).toBe(true);
+          expect(whole.every((group) => group.messages.length === count)).toBe(true);
           const all = [...whole, ...rest].flatMap((group) => numbers(group) ?? []);
           expect(all.toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: messages }, (_, n) => n));
         },

@@ -1,100 +1,157 @@
 /**
- * Aggregator (Enterprise Integration Patterns) with durable groups: a message is in its group before it counts, and a group is
- * taken out by exactly one message. Groups are bounded; a message too many is refused, not lost.
+ * Aggregator (Enterprise Integration Patterns) with durable groups: a message is in its group before it counts, once, however often
+ * it comes. A complete group is `closing`: it keeps its messages until what became of them is durable in the journal, then it is
+ * emptied (`finish`); after a crash in between it is found again, by the message that closed it or by time. Groups are bounded; a
+ * message too many is refused, not lost.
  */
-import type { Envelope, Message } from "./envelope.ts";
+import type { Message } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
-import type { Clock, Collection, Store } from "./ports.ts";
+import { pack, unpack, type Item } from "./gather-item.ts";
+import { Redeliver, type Clock, type Collection, type Store, type Stored } from "./ports.ts";
 import type { StepContext } from "./route/runtime.ts";
 
-/** Messages of one group at most. */
+/** Messages of one group at most, and of its complete parts that nobody finished yet. */
 const GROUP_MAX = 1000;
+/** Messages of finished groups that are known again when they come once more. */
+const DONE_MAX = 1000;
+/** Milliseconds after which somebody else may finish a complete group. */
+const STALE = 10_000;
+/** Groups looked at together. */
+const PAGE = 100;
+const TRIES = 50;
 
-type Item = { envelope: string; value: string };
-type Group = { route: string; group: string; due: number; items: Item[] };
+type Part = { number: number; since: number; items: Item[] };
+/** `due`: when time has something to do here; `ends`: when the waiting messages go on as they are. */
+type Group = {
+  route: string;
+  group: string;
+  state: "open" | "empty";
+  due: number;
+  ends: number;
+  items: Item[];
+  closing: Part[];
+  closed: number;
+  done: string[];
+};
 type Complete = Parameters<StepContext["gather"]>[2];
+
+/** A complete group, until it is finished. */
+export type Closing = Readonly<{ id: string; number: number; messages: readonly Message[] }>;
+
 export interface Gatherer {
-  /** The whole group when this message completes it. */
-  add(route: string, group: string, message: Message, complete: Complete): Promise<readonly Message[] | undefined>;
-  /** Takes out the groups of a route whose time is over. */
-  due(route: string): Promise<readonly (readonly Message[])[]>;
+  /** The whole group when this message completes it, or completed it before and nobody finished it. */
+  add(route: string, group: string, message: Message, complete: Complete): Promise<Closing | undefined>;
+  /** Closes the groups of a route whose time is over, and gives them with those that nobody finished. */
+  due(route: string): Promise<readonly Closing[]>;
+  /** What became of the group is durable: its messages need not be kept any more. Repeating it does nothing. */
+  finish(closing: Closing): Promise<void>;
 }
 
 export async function createGatherer(parts: Readonly<{ clock: Clock; store: Store }>): Promise<Gatherer> {
-  const groups = await parts.store.collection<Group>("gathered", { index: ["route"] });
+  const { clock } = parts;
+  const groups = await parts.store.collection<Group>("gathered", { index: ["route", "state", "due"] });
   return {
     async add(route, group, message, complete) {
-      const id = `${route} ${group}`;
-      for (let attempt = 0; attempt < 50; attempt += 1) {
-        const done = await add(groups, id, { route, group, due: parts.clock.now() + complete.timeout, items: [pack(message)] }, complete);
+      const item = pack(message);
+      for (let attempt = 0; attempt < TRIES; attempt += 1) {
+        const done = await add(groups, clock.now(), { route, group, item, complete });
         if (done !== "again") return done;
       }
-      throw new BusError("inlet-busy", `group \`${group}\` changes faster than one message can join it`, { retryAfter: 1000 });
+      throw busy(group);
     },
     async due(route) {
-      const taken: (readonly Message[])[] = [];
-      for (const { id, version, value } of await groups.find({ where: { route }, limit: 1000 })) {
-        if (value.items.length === 0 || value.due > parts.clock.now()) continue;
-        const won = await groups.update(id, version, { ...value, items: [] }).then(
-          () => true,
-          () => false, // a message joined in between: the next look decides
-        );
-        if (won) taken.push(value.items.map(unpack));
+      const found: Closing[] = [];
+      let after: string | undefined;
+      for (;;) {
+        const now = clock.now();
+        const range = { member: "due", to: now + 1 };
+        const page = await groups.find({
+          where: { route, state: "open" },
+          range,
+          limit: PAGE,
+          ...(after === undefined ? undefined : { after }),
+        });
+        for (const stored of page) found.push(...(await look(groups, stored, now)));
+        after = page.at(-1)?.id;
+        if (page.length < PAGE || after === undefined) return found;
       }
-      return taken;
+    },
+    async finish({ id, number }) {
+      for (let attempt = 0; attempt < TRIES; attempt += 1) {
+        const known = await groups.get(id);
+        const part = known?.value.closing.find((one) => one.number === number);
+        if (!known || !part) return;
+        const closing = known.value.closing.filter((one) => one !== part);
+        const done = [...known.value.done, ...part.items.map(({ key }) => key)].slice(-DONE_MAX);
+        if (await written(groups.update(id, known.version, settled({ ...known.value, closing, done })))) return;
+      }
+      throw busy(id);
     },
   };
 }
+
+type Joining = Readonly<{ route: string; group: string; item: Item; complete: Complete }>;
 
 /** One try: insert the group or add to it under its version. `again` = another writer was quicker. */
 async function add(
   groups: Collection<Group>,
-  id: string,
-  fresh: Group,
-  complete: Complete,
-): Promise<readonly Message[] | undefined | "again"> {
+  now: number,
+  { route, group, item, complete }: Joining,
+): Promise<Closing | undefined | "again"> {
+  const id = `${route} ${group}`;
   const known = await groups.get(id);
-  const next = known && known.value.items.length > 0 ? { ...known.value, items: [...known.value.items, ...fresh.items] } : fresh;
-  if (next.items.length > GROUP_MAX)
-    throw new BusError("inlet-busy", `group \`${fresh.group}\` holds ${GROUP_MAX} messages already`, { retryAfter: 60_000 });
-  const messages = next.items.map(unpack);
-  const full = messages.length >= (complete.count ?? GROUP_MAX) || (complete.when !== undefined && (await complete.when(messages)));
+  const old: Group = known?.value ?? { route, group, state: "empty", due: 0, ends: 0, items: [], closing: [], closed: 0, done: [] };
+  const before = old.closing.find((part) => has(part.items, item));
+  if (before) return closingOf(id, before);
+  if (old.done.includes(item.key)) return undefined;
+  const items = has(old.items, item) ? old.items : [...old.items, item];
+  if (items.length > GROUP_MAX)
+    throw new BusError("inlet-busy", `group \`${group}\` holds ${GROUP_MAX} messages already`, { retryAfter: 60_000 });
+  const full = items.length >= (complete.count ?? GROUP_MAX) || (complete.when !== undefined && (await complete.when(items.map(unpack))));
+  if (!full && items === old.items) return undefined;
+  const ends = old.items.length > 0 ? old.ends : now + complete.timeout;
+  const part = { number: old.closed + 1, since: now, items };
+  if (full && old.closing.length > 0 && held(old) + items.length > GROUP_MAX) throw new Redeliver(1000, true, busy(group));
+  const next = full ? { ...old, items: [], closing: [...old.closing, part], closed: part.number } : { ...old, items, ends };
+  if (!(await written(known ? groups.update(id, known.version, settled(next)) : groups.insert(id, settled(next))))) return "again";
+  return full ? closingOf(id, part) : undefined;
+}
+
+/** What time has to do in a group: nothing when another writer was quicker, the next look decides. */
+async function look(groups: Collection<Group>, { id, version, value }: Stored<Group>, now: number): Promise<readonly Closing[]> {
+  const late = value.items.length > 0 && value.ends <= now ? [{ number: value.closed + 1, since: now, items: value.items }] : [];
+  const left = value.closing.filter((part) => part.since + STALE <= now).map((part) => ({ ...part, since: now }));
+  const rest = value.closing.filter((part) => part.since + STALE > now);
+  const next = {
+    ...value,
+    closing: [...rest, ...left, ...late],
+    closed: value.closed + late.length,
+    items: late.length > 0 ? [] : value.items,
+  };
+  const won = await written(groups.update(id, version, settled(next)));
+  return won ? [...left, ...late].map((part) => closingOf(id, part)) : [];
+}
+
+/** An emptied group stays: removing it could take a message that just joined. */
+function settled(group: Group): Group {
+  const times = [...(group.items.length > 0 ? [group.ends] : []), ...group.closing.map(({ since }) => since + STALE)];
+  return { ...group, state: times.length > 0 ? "open" : "empty", due: Math.min(...times, Number.MAX_SAFE_INTEGER) };
+}
+
+const has = (items: readonly Item[], { key }: Item): boolean => items.some((item) => item.key === key);
+const held = (group: Group): number => group.closing.reduce((sum, { items }) => sum + items.length, 0);
+const closingOf = (id: string, { number, items }: Part): Closing => ({ id, number, messages: items.map(unpack) });
+const busy = (group: string): BusError =>
+  new BusError("inlet-busy", `group \`${group}\` changes faster than one message can join it`, { retryAfter: 1000 });
+
+/** false = another writer was quicker. */
+async function written(writing: Promise<void>): Promise<boolean> {
   try {
-    if (known) await groups.update(id, known.version, full ? { ...next, items: [] } : next);
-    else if (!full) await groups.insert(id, next);
+    await writing;
+    return true;
   } catch (thrown) {
     const error = asBusError(thrown);
-    if (error.code === "store-conflict" || error.code === "store-duplicate") return "again";
+    if (error.code === "store-conflict" || error.code === "store-duplicate") return false;
     throw error;
   }
-  return full ? messages : undefined; // an emptied group stays: removing it could take a message that just joined
-}
-
-function pack(message: Message): Item {
-  const { body, ...rest } = message.envelope;
-  return {
-    envelope: JSON.stringify({ ...rest, body: encodeBytes(body) }),
-    value: JSON.stringify(message.value, bytesToText),
-  };
-}
-
-function unpack(item: Item): Message {
-  const envelope = JSON.parse(item.envelope) as Omit<Envelope, "body"> & { body: string };
-  return { envelope: { ...envelope, body: decodeBytes(envelope.body) }, value: JSON.parse(item.value, textToBytes) as Message["value"] };
-}
-
-const encodeBytes = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-const decodeBytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
-
-/** Bytes and big integers survive JSON under a key no Avro field can have. */
-function bytesToText(_key: string, value: unknown): unknown {
-  if (value instanceof Uint8Array) return { "@bytes": encodeBytes(value) };
-  return typeof value === "bigint" ? { "@long": value.toString() } : value;
-}
-
-function textToBytes(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  const { "@bytes": bytes, "@long": long } = value as { "@bytes"?: unknown; "@long"?: unknown };
-  if (typeof bytes === "string") return decodeBytes(bytes);
-  return typeof long === "string" ? BigInt(long) : value;
 }

@@ -8,6 +8,7 @@ import type { Endpoints } from "./delivery/endpoints.ts";
 import { topicOf, type AvroRecord, type Message } from "./envelope.ts";
 import type { Clock, Journal, Outlet, Store, Transport } from "./ports.ts";
 import type { View } from "./passage.ts";
+import type { Gatherer } from "./gather.ts";
 import { createReduction } from "./reduction.ts";
 import type { Branch, Grant, Route, StepContext } from "./route/runtime.ts";
 import { stagedTopic, startStage } from "./stage.ts";
@@ -38,6 +39,7 @@ export type RunningParts = Readonly<{
   endpoints: Endpoints;
   deadletters: DeadLetters;
   commands: Commands;
+  gatherer: Gatherer;
   outlets: OutletFactory;
   context: (route: string, signal: AbortSignal) => StepContext;
   view: () => View;

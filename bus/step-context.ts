@@ -3,14 +3,13 @@ import type { ContractType } from "./contract/contract.ts";
 import { topicOf, type Message } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
 import { firstReplyOf } from "./first-reply.ts";
-import type { Gatherer } from "./gather.ts";
 import { digestOf, newId } from "./ids.ts";
 import type { Accept, Clock, Journal, Store } from "./ports.ts";
 import { pickFields } from "./route/pick.ts";
 import type { StepContext } from "./route/runtime.ts";
 import type { View } from "./passage.ts";
 
-type Parts = Readonly<{ clock: Clock; journal: Journal; store: Store; gatherer: Gatherer; view: () => View; accept: () => Accept }>;
+type Parts = Readonly<{ clock: Clock; journal: Journal; store: Store; view: () => View; accept: () => Accept }>;
 type Remembered = { value: string; until: number };
 
 export async function createStepContexts(parts: Parts): Promise<(route: string, signal: AbortSignal) => StepContext> {
@@ -20,7 +19,13 @@ export async function createStepContexts(parts: Parts): Promise<(route: string, 
     clock: parts.clock,
     signal,
     route,
-    gather: (group, message, complete) => parts.gatherer.add(route, group, message, complete),
+    gather: () =>
+      Promise.reject(
+        new BusError(
+          "configuration",
+          `route \`${route}\`: \`aggregate\` stands only among the steps of a route that takes its messages durably`,
+        ),
+      ),
     tap: (topic, message, fields) => tap(parts, route, topic, message, fields),
     ask: (contract, value, message) => ask(parts, contract, value, message, signal),
     firstReply: (first) => {

@@ -1,11 +1,12 @@
-/** What time ends: groups that are not complete pass on what came, dead letters that were kept long enough are forgotten. */
-import type { Gatherer } from "./gather.ts";
+/** What time ends: groups that are not complete pass on what came, complete ones that a crash left are finished, dead letters that were kept long enough are forgotten. */
+import type { DeadLetters } from "./delivery/deadletters.ts";
+import { asBusError } from "./errors.ts";
+import type { Closing, Gatherer } from "./gather.ts";
 import type { Clock, Journal, Store } from "./ports.ts";
 import type { View } from "./passage.ts";
 import type { Route, StepContext } from "./route/runtime.ts";
-import type { Message } from "./envelope.ts";
-import { runSteps } from "./route/steps/run.ts";
-import { pass } from "./stage.ts";
+import { runSteps, type StepsOutcome } from "./route/steps/run.ts";
+import { buryGroup, pass, waitAfter } from "./stage.ts";
 
 /** Milliseconds between looks. */
 const EVERY = 1000;
@@ -17,6 +18,7 @@ type Parts = Readonly<{
   /** Removes dead letters whose time is over. */
   expire: () => Promise<number>;
   clock: Clock;
+  deadletters: DeadLetters;
   gatherer: Gatherer;
   journal: Journal;
   store: Store;
@@ -53,21 +55,24 @@ export function startSweeper(parts: Parts): { close(): Promise<void> } {
 async function sweep(parts: Parts, route: Route, signal: AbortSignal): Promise<void> {
   const at = route.steps.findIndex((step) => step.name === "aggregate");
   if (at < 0) return;
-  for (const group of await parts.gatherer.due(route.id)) {
-    const last = group.at(-1);
-    if (last) await finish(parts, route, at, group, last, signal);
+  for (const closing of await parts.gatherer.due(route.id)) {
+    if (signal.aborted) return; // it keeps its messages: the next start finishes it
+    await finish(parts, route, at, closing, signal).catch((error: unknown) => parts.onError(error, `a group of route ${route.id}`));
   }
 }
 
-/** Runs the steps from the aggregation on, which finds its group whole. */
-async function finish(
-  parts: Parts,
-  route: Route,
-  at: number,
-  group: readonly Message[],
-  last: Message,
-  signal: AbortSignal,
-): Promise<void> {
-  const context: StepContext = { ...parts.context(route.id, signal), gather: () => Promise.resolve(group) };
-  await pass(parts, route, last.envelope, await runSteps(route.steps.slice(at), last, context));
+/** Runs the steps from the aggregation on, which finds its group whole. What has to wait is tried again when the group is stale. */
+async function finish(parts: Parts, route: Route, at: number, closing: Closing, signal: AbortSignal): Promise<void> {
+  const last = closing.messages.at(-1);
+  if (!last) return;
+  const context: StepContext = { ...parts.context(route.id, signal), gather: () => Promise.resolve(closing.messages) };
+  let outcome: StepsOutcome;
+  try {
+    outcome = await runSteps(route.steps.slice(at), last, context);
+  } catch (thrown) {
+    if (!waitAfter(thrown, signal)) await buryGroup(parts, route, closing, asBusError(thrown));
+    return;
+  }
+  await pass(parts, route, last.envelope, outcome);
+  await parts.gatherer.finish(closing);
 }

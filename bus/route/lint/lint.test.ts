@@ -124,6 +124,16 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "81-first-reply-event.yaml": "10:51  first-reply  an event has no reply to give; write `onDuplicate: drop` or `fault`",
   "82-first-reply-command.yaml":
     "13:58  first-reply  `benefit.register.v1` has no reply to give; write `onDuplicate: drop` or `fault`, or give the contract a `reply`",
+  "83-aggregate-topic.yaml":
+    "10:16  aggregate-place  in a route that reads a topic a group would never end by time; gather in the route that takes the messages from outside",
+  "84-aggregate-choose.yaml":
+    "14:24  aggregate-place  inside `choose` or in a branch a group would never end by time; write `aggregate` among the route's own `steps:`",
+  "85-aggregate-twice.yaml":
+    "12:16  aggregate-place  a route gathers once: the groups of a second `aggregate` would never end by time; use a second route",
+  "86-aggregate-branch.yaml":
+    "15:20  aggregate-place  inside `choose` or in a branch a group would never end by time; write `aggregate` among the route's own `steps:`",
+  "87-aggregate-query.yaml":
+    "12:16  aggregate-place  a query cannot wait for others to be gathered: its caller holds the line; take `aggregate` away",
 };
 
 describe("broken files", () => {

@@ -6,7 +6,7 @@ import { adapterFiles, unusedMaps, untested } from "./files.ts";
 import { contractFits, unknownNames } from "./references.ts";
 import type { Rule } from "./rule.ts";
 import { onePath, schedule } from "./sources.ts";
-import { choose, expressions, firstReply, pieces } from "./steps.ts";
+import { aggregates, choose, expressions, firstReply, pieces } from "./steps.ts";
 import { deadEnds, loops } from "./topics.ts";
 import { waivers } from "./waivers.ts";
 
@@ -18,6 +18,7 @@ export const RULES: readonly Rule[] = [
   expressions,
   pieces,
   firstReply,
+  aggregates,
   deadline,
   idempotence,
   replay,

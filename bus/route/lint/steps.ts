@@ -135,3 +135,29 @@ export const firstReply: Rule = {
     }
   },
 };
+
+/** Where a group ends by time: once among the route's own steps, where messages come through an inlet. */
+export const aggregates: Rule = {
+  name: "aggregate-place",
+  check(set, say) {
+    for (const route of set.routes.values()) {
+      const fromTopic = route.from.some(({ adapter }) => adapter.name === "topic");
+      const only = route.steps.find((step) => step.kind === "aggregate");
+      for (const step of stepsOf(route)) {
+        if (step.kind !== "aggregate") continue;
+        const where = { document: route, path: step.path };
+        if (route.pattern === "query")
+          say(where, "a query cannot wait for others to be gathered: its caller holds the line; take `aggregate` away");
+        else if (fromTopic)
+          say(
+            where,
+            "in a route that reads a topic a group would never end by time; gather in the route that takes the messages from outside",
+          );
+        else if (!route.steps.includes(step))
+          say(where, "inside `choose` or in a branch a group would never end by time; write `aggregate` among the route's own `steps:`");
+        else if (step !== only)
+          say(where, "a route gathers once: the groups of a second `aggregate` would never end by time; use a second route");
+      }
+    }
+  },
+};
