@@ -4,11 +4,22 @@
  */
 import { openEmbedded } from "#adapters/embedded/engine.ts";
 import { createEmbeddedRegistry } from "#adapters/schema-registry/registry.ts";
-import type { Hazard } from "#bus/broker.ts";
+import type { Broker, Hazard } from "#bus/broker.ts";
+import type { Leases } from "#bus/cluster/lease.ts";
+import { openBrokerTransport } from "#bus/cluster/transport.ts";
 import { checkCompatibility } from "#bus/contract/compatibility.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Clock, Journal, Store, Transport } from "#bus/ports.ts";
 import type { Settings } from "#config/settings.ts";
+
+/** Journal and store; `transport` where they have one of their own. */
+export type Base = Readonly<{
+  journal: Journal;
+  store: Store;
+  transport?: Transport;
+  hazards(): Promise<readonly Hazard[]>;
+  close(): Promise<void>;
+}>;
 
 export type EngineParts = Readonly<{
   settings: Settings;
@@ -19,18 +30,75 @@ export type EngineParts = Readonly<{
   onError: (error: unknown, where: string) => void;
 }>;
 
+/** How each engine is opened. */
+export type Openers = Readonly<{
+  base: (parts: EngineParts) => Promise<Base>;
+  /** Undefined = the base brings its own transport. */
+  broker: (parts: EngineParts) => Promise<Broker | undefined>;
+}>;
+
 export type Engines = Readonly<{
   journal: Journal;
   store: Store;
   transport: Transport;
   registry: Awaited<ReturnType<typeof createEmbeddedRegistry>>;
+  /** For what one process of a cluster may do at a time; undefined = this process is the only one. */
+  leases: Leases | undefined;
   close(): Promise<void>;
 }>;
 
-export async function openEngines(parts: EngineParts): Promise<Engines> {
-  const { settings, dataDir, clock } = parts;
-  if (settings.transport !== "embedded" || settings.store !== "embedded")
-    throw new BusError("configuration", "outside engines are not in this version; leave MBUS_TRANSPORT and MBUS_STORE out");
+/** Throws `configuration` for dangers that are not waived, transport-unavailable for a broker that does not answer; nothing stays open then. */
+export async function openEngines(parts: EngineParts, openers: Openers = OPENERS): Promise<Engines> {
+  const opened: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const each of opened.splice(0).toReversed()) await each();
+  };
+  try {
+    const base = await openers.base(parts);
+    opened.push(() => base.close());
+    const broker = await openers.broker(parts);
+    if (broker) opened.push(() => broker.close());
+    await parts.accept([...(await base.hazards()), ...((await broker?.hazards()) ?? [])]);
+    const moving = await transportOf(parts, base, broker);
+    opened.push(() => moving.transport.close());
+    const registry = await createEmbeddedRegistry(base.store, checkCompatibility);
+    return { store: base.store, ...moving, registry, close };
+  } catch (error) {
+    await close().catch((failed: unknown) => parts.onError(failed, "closing engines after a failed start"));
+    throw error;
+  }
+}
+
+async function transportOf(
+  parts: EngineParts,
+  base: Base,
+  broker: Broker | undefined,
+): Promise<Pick<Engines, "journal" | "transport" | "leases">> {
+  const { clock, onError, settings } = parts;
+  if (broker) {
+    const { node, partitions } = settings;
+    const transport = await openBrokerTransport({ broker, journal: base.journal, store: base.store, clock, node, partitions, onError });
+    const { journal, leases } = transport;
+    return { journal, transport, leases: journal.writers === "one" ? undefined : leases };
+  }
+  if (!base.transport) throw new BusError("configuration", "MBUS_STORE=mongodb needs MBUS_TRANSPORT=nats or MBUS_TRANSPORT=amqp");
+  return { journal: base.journal, transport: base.transport, leases: undefined };
+}
+
+const OPENERS: Openers = { base: openBase, broker: openBroker };
+
+async function openBase({ settings, dataDir, clock }: EngineParts): Promise<Base> {
+  if (settings.store === "mongodb") throw new BusError("configuration", "MongoDB is not in this version; leave MBUS_STORE out");
   const engine = await openEmbedded({ dataDir, clock });
-  return { ...engine, registry: await createEmbeddedRegistry(engine.store, checkCompatibility) };
+  return { ...engine, hazards: () => Promise.resolve([]) };
+}
+
+async function openBroker({ settings, onError }: EngineParts): Promise<Broker | undefined> {
+  const { node } = settings;
+  if (settings.transport === "amqp") {
+    const { openAmqpBroker } = await import("#adapters/amqp/transport.ts");
+    return openAmqpBroker({ url: settings.amqpUrl ?? "", node, onError: (error) => onError(error, "RabbitMQ") });
+  }
+  if (settings.transport === "nats") throw new BusError("configuration", "NATS is not in this version; leave MBUS_TRANSPORT out");
+  return undefined;
 }
