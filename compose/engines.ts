@@ -94,11 +94,15 @@ async function openBase({ settings, dataDir, clock }: EngineParts): Promise<Base
 }
 
 async function openBroker({ settings, onError }: EngineParts): Promise<Broker | undefined> {
-  const { node } = settings;
+  const { node, natsSync } = settings;
   if (settings.transport === "amqp") {
     const { openAmqpBroker } = await import("#adapters/amqp/transport.ts");
     return openAmqpBroker({ url: settings.amqpUrl ?? "", node, onError: (error) => onError(error, "RabbitMQ") });
   }
-  if (settings.transport === "nats") throw new BusError("configuration", "NATS is not in this version; leave MBUS_TRANSPORT out");
+  if (settings.transport === "nats") {
+    const { openNatsBroker } = await import("#adapters/nats/transport.ts");
+    const sync = natsSync === "always" ? ({ sync: natsSync } as const) : {};
+    return openNatsBroker({ url: settings.natsUrl ?? "", node, ...sync, onError: (error) => onError(error, "NATS") });
+  }
   return undefined;
 }

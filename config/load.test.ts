@@ -113,6 +113,7 @@ describe("settings", () => {
       node: expect.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]*-\d+$/) as string,
       partitions: 4,
       natsUrl: undefined,
+      natsSync: "interval",
       amqpUrl: undefined,
       mongodbUrl: undefined,
       mongodbDatabase: "mbus",

@@ -20,6 +20,8 @@ export type Settings = Readonly<{
   /** Parts that each topic of a cluster is cut into; every process of the cluster has the same number. */
   partitions: number;
   natsUrl: string | undefined;
+  /** `always`: the operator's word that each NATS server writes to disk before it confirms; a server does not tell it. */
+  natsSync: "always" | "interval";
   amqpUrl: string | undefined;
   mongodbUrl: string | undefined;
   mongodbDatabase: string;
@@ -63,6 +65,7 @@ export function readSettings(env: Env): Settings {
     transport === "nats" ? "MBUS_TRANSPORT=nats" : undefined,
     faults,
   );
+  const natsSync = word(env, "NATS_SYNC", ["interval", "always"] as const, faults);
   const amqpUrl = url(env, "AMQP_URL", /^amqps?:$/, "amqp://host:5672", transport === "amqp" ? "MBUS_TRANSPORT=amqp" : undefined, faults);
   const mongodbUrl = url(
     env,
@@ -96,6 +99,7 @@ export function readSettings(env: Env): Settings {
     node,
     partitions,
     natsUrl,
+    natsSync,
     amqpUrl,
     mongodbUrl,
     mongodbDatabase,

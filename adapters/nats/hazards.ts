@@ -20,7 +20,7 @@ function unsynced(link: Link): Hazard[] {
       found: `The server (${version}) may confirm messages before they are on disk: it writes them out every two minutes unless told otherwise, and does not tell which.`,
       danger: `A power cut can lose messages that it confirmed. ${LATE}`,
       change:
-        "Set sync_interval: always in the server's jetstream block (2.10 and later) and sync: always in the bus's configuration, or waive it.",
+        "Set sync_interval: always in the jetstream block of every server (2.10 and later), then tell the bus so with NATS_SYNC=always.",
     },
   ];
 }

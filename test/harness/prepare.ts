@@ -4,10 +4,11 @@
  */
 import { have, PHP_SOAP, ZEEP } from "./debian.ts";
 import { mongoServer } from "./mongodb.ts";
+import { natsServer } from "./nats.ts";
 import { rabbitServer } from "./rabbitmq.ts";
 import type { Server } from "./servers.ts";
 
-const SERVERS: readonly (() => Promise<Server | undefined>)[] = [rabbitServer, mongoServer];
+const SERVERS: readonly (() => Promise<Server | undefined>)[] = [() => natsServer(), rabbitServer, mongoServer];
 
 async function tell(work: () => unknown): Promise<void> {
   try {

@@ -1,0 +1,89 @@
+/** The main job on each broker: `mbus start --samples` carries the tour of the sample world, and the journal has every row of it. */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSite, type Site } from "#test/harness/bus-process.ts";
+import { natsServer } from "#test/harness/nats.ts";
+import { rabbitServer } from "#test/harness/rabbitmq.ts";
+import type { Server } from "#test/harness/servers.ts";
+
+type Engine = Readonly<{ name: string; open: () => Promise<Server | undefined>; env: (url: string) => Readonly<Record<string, string>> }>;
+
+const ENGINES: readonly Engine[] = [
+  { name: "nats", open: natsServer, env: (url) => ({ MBUS_TRANSPORT: "nats", NATS_URL: url }) },
+  { name: "amqp", open: rabbitServer, env: (url) => ({ MBUS_TRANSPORT: "amqp", AMQP_URL: url }) },
+];
+
+type Row = Readonly<{ step: string; outcome: string; route?: string; branch?: string; correlationId: string }>;
+
+describe.each(ENGINES)("the main job on $name", ({ open, env }) => {
+  let server: Server | undefined;
+  const site = createSite();
+
+  beforeAll(async () => void (server = await open()), 600_000);
+  afterAll(async () => {
+    await site.remove();
+    await server?.close();
+  }, 60_000);
+
+  it("carries every stop of the tour, with a row of each event for every subscriber, and again after a stop and a start", async (context) => {
+    if (!server) return context.skip();
+    let seen = 0;
+    for (const run of ["first", "second"]) {
+      const bus = startSamples(site, env(server.url));
+      try {
+        const said = await bus.welcome;
+        expect(said.split("\n").filter((line) => / (yes|NO) /u.test(line)).length, said).toBeGreaterThanOrEqual(4);
+        expect(said).not.toMatch(/ NO /u);
+        const found = await rows(site, "--route", "person-changed");
+        const accepted = found.filter(({ step }) => step === "accepted");
+        expect(accepted.length, run).toBeGreaterThan(seen);
+        seen = accepted.length;
+        for (const { correlationId } of accepted) {
+          const delivered = found.filter((row) => row.step === "delivered" && row.correlationId === correlationId);
+          // three subscribers, each once: nothing is delivered again after the start
+          expect(delivered.map(({ branch }) => branch).toSorted(compare)).toEqual(["pensions", "statistics", "townhall"]);
+          expect(new Set(delivered.map(({ outcome }) => outcome))).toEqual(new Set(["ok"]));
+        }
+        expect(found.filter(({ step }) => step === "deadletter")).toEqual([]);
+      } finally {
+        await bus.end();
+      }
+    }
+  }, 240_000);
+});
+
+const compare = (a = "", b = ""): number => a.localeCompare(b);
+
+/** `mbus start --samples` as an operator runs it; `welcome` is what it prints when the tour is over. */
+function startSamples(site: Site, engine: Readonly<Record<string, string>>): Readonly<{ welcome: Promise<string>; end(): Promise<void> }> {
+  const ports = { MBUS_HTTP_PORT: "0", MBUS_TLS_PORT: "0", MBUS_REGISTRY_PORT: "0" };
+  const child = spawn(process.execPath, [fileURLToPath(new URL("../../cli/mbus.js", import.meta.url)), "start", "--samples"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, MBUS_ROOT: site.root, MBUS_DATA_DIR: site.dataDir, ...ports, ...engine },
+  });
+  let out = "";
+  let err = "";
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  const welcome = new Promise<string>((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`the bus ended with ${code}: ${err}`)));
+    child.stdout.on("data", (chunk: Buffer) => {
+      out += chunk.toString();
+      if (out.includes("Ctrl-C stops the bus")) resolve(out);
+    });
+  });
+  return {
+    welcome,
+    async end() {
+      child.kill("SIGTERM");
+      await gone;
+    },
+  };
+}
+
+async function rows(site: Site, ...filter: readonly string[]): Promise<readonly Row[]> {
+  const { out, err } = await site.mbus("journal", "find", "--limit", "1000", "--json", ...filter);
+  expect(err).toBe("");
+  return JSON.parse(out) as readonly Row[];
+}
