@@ -1,7 +1,7 @@
 /** The broker suite against a real NATS server. */
 import { afterAll, describe, it } from "vitest";
-import { brokerSuite } from "../../test/conformance/broker.ts";
-import { natsServer } from "../../test/harness/nats.ts";
+import { brokerSuite } from "#test/conformance/broker.ts";
+import { natsServer } from "#test/harness/nats.ts";
 import { openNatsBroker } from "./transport.ts";
 
 const server = await natsServer();
