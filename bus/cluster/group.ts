@@ -40,6 +40,8 @@ export function openGroup(parts: GroupParts): Group {
   const lanes = new Map<Partition, Promise<RunningLane>>();
   const open: RunningLane[] = [];
   let turn = 0;
+  /** Messages in a handler; a member counts as running until what became of its message is written down. */
+  let handling = 0;
   let closed = false;
 
   function able(): Member | undefined {
@@ -98,14 +100,23 @@ export function openGroup(parts: GroupParts): Group {
       ...(work.again ? { again: true } : undefined),
     };
     try {
-      await member.handler(delivery);
+      await counted(() => member.handler(delivery));
     } catch (thrown) {
       const after = thrown instanceof Redeliver ? thrown.after : AGAIN;
-      const counted = thrown instanceof Redeliver && thrown.sameAttempt ? attempt - 1 : attempt;
-      await written(lane, () => lane.wait(work, counted, parts.clock.now() + after));
+      const attempts = thrown instanceof Redeliver && thrown.sameAttempt ? attempt - 1 : attempt;
+      await written(lane, () => lane.wait(work, attempts, parts.clock.now() + after));
       return;
     }
     await written(lane, () => lane.finished(work));
+  }
+
+  async function counted(handle: () => Promise<void>): Promise<void> {
+    handling++;
+    try {
+      await handle();
+    } finally {
+      handling--;
+    }
   }
 
   /** What happened to a message is written down; while the store is away it is tried again, for the message may not be forgotten. */
@@ -164,7 +175,7 @@ export function openGroup(parts: GroupParts): Group {
       return {
         floor: busy.length > 0 ? Math.min(...busy) : Math.max(0, ...states.map((state) => state.floor)),
         lag: sum((state) => state.lag),
-        inFlight: [...members].reduce((total, member) => total + member.running, 0),
+        inFlight: handling,
         waiting: sum((state) => state.waiting),
         blockedKeys: sum((state) => state.blockedKeys),
       };
