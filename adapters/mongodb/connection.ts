@@ -3,7 +3,16 @@
  * holds. A lost connection is waited out for a bounded time; what a call did before it was lost is told to the next try.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { MongoClient, MongoError, MongoNetworkError, MongoServerSelectionError, ReadConcern, type ClientSession, type Db } from "mongodb";
+import {
+  MongoClient,
+  MongoError,
+  MongoNetworkError,
+  MongoServerSelectionError,
+  ReadConcern,
+  type ClientSession,
+  type Db,
+  type Timestamp,
+} from "mongodb";
 import { BusError, type ErrorCode } from "#bus/errors.ts";
 
 export type Connection = Readonly<{
@@ -19,7 +28,7 @@ export type Connection = Readonly<{
   close(): Promise<void>;
 }>;
 
-export type ConnectionOptions = Readonly<{ url: string; database: string; /** Milliseconds. */ patience: number }>;
+export type ConnectionOptions = Readonly<{ url: string; database: string; node: string; /** Milliseconds. */ patience: number }>;
 
 /** Answers of a server that is starting, stepping down or shutting down, or that could not reach a majority in time. */
 const PASSING = new Set([6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
@@ -40,8 +49,8 @@ export function isDuplicate(error: unknown): boolean {
 }
 
 /** Connects; fails with store-unavailable when the server does not answer within `patience`. */
-export async function connect({ url, database, patience }: ConnectionOptions): Promise<Connection> {
-  const client = openClient(url, patience);
+export async function connect({ url, database, node, patience }: ConnectionOptions): Promise<Connection> {
+  const client = openClient(url, node, patience);
   let ordered: boolean;
   try {
     await client.connect();
@@ -57,6 +66,8 @@ export async function connect({ url, database, patience }: ConnectionOptions): P
     readConcern: new ReadConcern("majority"),
     writeConcern: { w: "majority", j: true, wtimeoutMS: patience },
   });
+  /** Time of the newest answer that was built on. */
+  let latest: Timestamp | undefined;
   return {
     db,
     client,
@@ -79,8 +90,11 @@ export async function connect({ url, database, patience }: ConnectionOptions): P
       if (!ordered) return work(undefined);
       const session = client.startSession({ causalConsistency: true });
       try {
+        if (latest !== undefined) session.advanceOperationTime(latest);
         return await work(session);
       } finally {
+        const time = session.operationTime;
+        if (time !== undefined && (latest === undefined || time.greaterThan(latest))) latest = time;
         await session.endSession();
       }
     },
@@ -88,10 +102,10 @@ export async function connect({ url, database, patience }: ConnectionOptions): P
   };
 }
 
-function openClient(url: string, patience: number): MongoClient {
+function openClient(url: string, node: string, patience: number): MongoClient {
   try {
     return new MongoClient(url, {
-      appName: "mconnect-bus",
+      appName: `mconnect-bus ${node}`.slice(0, 128),
       serverSelectionTimeoutMS: Math.min(patience, 5_000),
       connectTimeoutMS: Math.min(patience, 10_000),
       socketTimeoutMS: patience,
