@@ -3,6 +3,7 @@ import type { AvroRecord, Envelope } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
 import { newId } from "./ids.ts";
 import { factsOf } from "./journal/facts.ts";
+import type { JournalQuery, StoredRecord } from "./journal/record.ts";
 import type { Clock, Journal } from "./ports.ts";
 import type { Route } from "./route/runtime.ts";
 
@@ -39,16 +40,20 @@ export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock;
       ]);
     },
     async ticket(routes, id, system) {
-      const { records } = await parts.journal.find({ id, limit: 100 });
-      const accepted = records.find((record) => record.step === "accepted");
+      // ids are the senders' own: two systems may use the same one, so the sender is part of every question
+      const accepted = system === undefined ? undefined : await newest(parts.journal, { id, system, step: "accepted" });
       // another system's ticket is answered like one that never was: ids must not tell who sent what
-      if (!accepted || accepted.system !== system) throw new BusError("not-found", `no command has the ticket \`${id}\``);
-      const settled = records.find((record) => record.step === "replied");
-      if (!settled) return { id, state: "pending", position: accepted.position };
+      if (system === undefined || !accepted) throw new BusError("not-found", `no command has the ticket \`${id}\``);
+      const settled = await newest(parts.journal, { id, system, step: "replied" });
+      if (!settled || settled.position < accepted.position) return { id, state: "pending", position: accepted.position };
       if (settled.outcome === "failed") return { id, state: "failed", position: settled.position, error: settled.detail ?? "failed" };
       return { id, state: "done", position: settled.position, ...replyOf(parts.reduce, routes, settled.route, settled.envelope) };
     },
   };
+}
+
+async function newest(journal: Journal, query: JournalQuery): Promise<StoredRecord | undefined> {
+  return (await journal.find({ ...query, limit: 1 })).records[0];
 }
 
 function replyOf(
