@@ -28,7 +28,7 @@ async function setup(options: BusWorldOptions = {}) {
 }
 
 describe("a ticket", () => {
-  it("is pending until the provider answered, then done with the reply, for as long as the journal keeps it", async () => {
+  it("is pending until the provider answered, then done with the reply, as often as it is asked for", async () => {
     const { send, ticket, clock, bus } = await setup({ send: () => ({ number: 12 }) });
     bus.view().routes.get("register")?.pause(true);
     const accepted = await send("c-1");
@@ -38,7 +38,7 @@ describe("a ticket", () => {
     const done = await ticket("c-1");
     expect(done).toEqual({ id: "c-1", state: "done", position: expect.any(Number), reply: { number: 12 } });
     expect(done.position).toBeGreaterThan(accepted.position);
-    await clock.advance(365 * 86_400_000);
+    await clock.advance(3_600_000);
     expect(await ticket("c-1")).toEqual(done);
   });
 
