@@ -2,6 +2,7 @@
 import { authorise, indexGrants } from "./access/grants.ts";
 import { createQuotas } from "./access/quota.ts";
 import { redeem } from "./claim-check.ts";
+import type { Leases } from "./cluster/lease.ts";
 import { createCommands, type Commands } from "./commands.ts";
 import { createDeadLetters, type DeadLetterAdmin, type Recheck } from "./delivery/deadletters.ts";
 import { createEndpoints, type Endpoints } from "./delivery/endpoints.ts";
@@ -24,6 +25,8 @@ export type BusParts = Readonly<{
   outlets: OutletFactory;
   /** The inlet of a source; undefined where branches read it by themselves (topics). */
   inlet: (route: Route, source: Source) => Inlet | undefined;
+  /** For what one process of a cluster may do at a time; undefined = this is the only one. */
+  leases?: Leases | undefined;
   /** What went wrong beside the flow, for the operator's log. */
   onError: (error: unknown, where: string) => void;
 }>;
@@ -83,11 +86,14 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     clock,
     find,
     recheck,
+    leases: parts.leases,
     predicate: whereOf,
     redeem: (envelope) => redeem(store, envelope),
   });
   const sweeper = startSweeper({
     expire: () => deadletters.expire(),
+    recover: () => replays.recover(),
+    leases: parts.leases,
     clock,
     deadletters,
     gatherer,
@@ -154,6 +160,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     async resume() {
       await deadletters.expire();
       await replays.recover();
+      sweeper.resume();
     },
     apply(set) {
       const run = applying.then(() => apply(set));

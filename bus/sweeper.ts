@@ -1,4 +1,9 @@
-/** What time ends: groups that are not complete pass on what came, complete ones that a crash left are finished, dead letters that were kept long enough are forgotten. */
+/**
+ * What time ends: groups that are not complete pass on what came, complete ones that a crash left are finished, dead letters that were
+ * kept long enough are forgotten. In a cluster one process does it, and takes up the replays of processes that died.
+ */
+import { openSeat } from "./cluster/hold.ts";
+import type { Leases } from "./cluster/lease.ts";
 import type { DeadLetters } from "./delivery/deadletters.ts";
 import { asBusError } from "./errors.ts";
 import type { Closing, Gatherer } from "./gather.ts";
@@ -14,9 +19,15 @@ const EVERY = 1000;
 /** Milliseconds between removals of old dead letters. */
 const EXPIRE_EVERY = 3_600_000;
 
+/** Milliseconds between looks for replays whose process died. */
+const RECOVER_EVERY = 10_000;
+
 type Parts = Readonly<{
   /** Removes dead letters whose time is over. */
   expire: () => Promise<number>;
+  /** Takes up replays that nobody runs. */
+  recover: () => Promise<void>;
+  leases: Leases | undefined;
   clock: Clock;
   deadletters: DeadLetters;
   gatherer: Gatherer;
@@ -27,12 +38,27 @@ type Parts = Readonly<{
   onError: (error: unknown, where: string) => void;
 }>;
 
-export function startSweeper(parts: Parts): { close(): Promise<void> } {
+export interface Sweeper {
+  /** The routes run: from now on replays of processes that died are taken up. */
+  resume(): void;
+  close(): Promise<void>;
+}
+
+export function startSweeper(parts: Parts): Sweeper {
   const stop = new AbortController();
+  const seat = parts.leases && openSeat({ leases: parts.leases, clock: parts.clock, name: "sweeper" });
+  let recovers = false;
+  let recoverAt = 0;
   let expireAt = parts.clock.now() + EXPIRE_EVERY;
   const loop = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       await parts.clock.sleep(EVERY, stop.signal).catch(() => undefined);
+      if (stop.signal.aborted) return;
+      if (seat && !(await seat.mine().catch((error: unknown) => (parts.onError(error, "lease of the sweeper"), false)))) continue;
+      if (seat && recovers && parts.clock.now() >= recoverAt) {
+        recoverAt = parts.clock.now() + RECOVER_EVERY;
+        await parts.recover().catch((error: unknown) => parts.onError(error, "replays of other processes"));
+      }
       if (parts.clock.now() >= expireAt && !stop.signal.aborted) {
         expireAt = parts.clock.now() + EXPIRE_EVERY;
         await parts.expire().catch((error: unknown) => parts.onError(error, "old dead letters"));
@@ -45,9 +71,11 @@ export function startSweeper(parts: Parts): { close(): Promise<void> } {
   };
   const done = loop();
   return {
+    resume: () => void (recovers = true),
     async close() {
       stop.abort();
       await done;
+      await seat?.close();
     },
   };
 }

@@ -4,15 +4,16 @@ import { createFileInlet } from "#adapters/file/inlet.ts";
 import { createHttpInlet } from "#adapters/http/inlet.ts";
 import { createSoapInlet } from "#adapters/soap/inlet.ts";
 import { BusError } from "#bus/errors.ts";
-import type { Clock, Inlet } from "#bus/ports.ts";
+import type { Inlet } from "#bus/ports.ts";
 import type { Route, Source } from "#bus/route/runtime.ts";
 import type { EdgeLimits, SourceBinding, WebHost } from "#bus/wire.ts";
 import { pathOf } from "./addresses.ts";
+import { onOneNode, type OneNodeParts } from "./one-node.ts";
 import { below } from "./outlets.ts";
 
 const LIMITS: EdgeLimits = { maxBytes: 10 * 1024 * 1024, maxInFlight: 512 };
 
-export type InletParts = Readonly<{ host: WebHost; dataDir: string; clock: Clock; onError: (error: unknown, where: string) => void }>;
+export type InletParts = OneNodeParts & Readonly<{ host: WebHost; dataDir: string }>;
 
 /** The inlet of one source; undefined where the source is a topic, which branches read by themselves. */
 export function createInlet(parts: InletParts, route: Route, source: Source): Inlet | undefined {
@@ -44,7 +45,7 @@ export function createInlet(parts: InletParts, route: Route, source: Source): In
       });
     }
     case "file":
-      return fileInlet(parts, route, source, binding);
+      return onOneNode(parts, `inlet ${route.id}/${source.name}`, () => fileInlet(parts, route, source, binding));
     case "topic":
       return undefined;
     default:

@@ -90,7 +90,7 @@ async function start(
   ] as const;
   for (const each of both) closers.push(async () => (await each.catch(() => undefined))?.close());
   const [world, engines] = await Promise.all(both);
-  const { journal, store, transport, registry } = engines;
+  const { journal, store, transport, registry, leases } = engines;
   const registryServer = await startRegistryServer(registry, { host: settings.host, port: settings.registryPort });
   closers.push(() => registryServer.close());
   const client = createWebClient();
@@ -101,7 +101,8 @@ async function start(
     transport,
     store,
     outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env) }, route, branch),
-    inlet: (route, source) => createInlet({ host, dataDir, clock: systemClock, onError }, route, source),
+    inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError }, route, source),
+    leases,
     onError,
   });
   closers.push(() => bus.close());

@@ -7,6 +7,7 @@ import { createWorld, type Answer, type World } from "#test/harness/delivery.ts"
 import { policyOf } from "#test/harness/policy.ts";
 import { branchOf, routeOf } from "#test/harness/route.ts";
 import type { Recheck } from "./deadletters.ts";
+import { createLeases, type Leases } from "../cluster/lease.ts";
 import { createReplays, type ReplayParts, type ReplayRequest, type Replays } from "./replay.ts";
 
 const BY = { operator: "ana.rusu", reason: "the school register was restored from a backup" };
@@ -279,6 +280,64 @@ describe("pausing and restarting", () => {
     const again = await setUp({ find: () => undefined }, await world.restart());
     await again.replays.recover();
     expect(await again.replays.show(job.id)).toMatchObject({ state: "stopped", lastError: expect.stringContaining("no route") });
+  });
+});
+
+describe("in a cluster", () => {
+  /** Two processes on one store; `dead` ones neither send nor extend their leases. */
+  async function pair() {
+    const dead = new Set<string>();
+    const a = await setUp();
+    const { store, clock } = a.world;
+    const leasesOf = async (node: string): Promise<Leases> => {
+      const own = await createLeases({ store, clock, node, sole: false });
+      return {
+        ...own,
+        async claim(name) {
+          const lease = await own.claim(name);
+          return lease && { ...lease, renew: () => (dead.has(node) ? new Promise(() => undefined) : lease.renew()) };
+        },
+      };
+    };
+    const find: ReplayParts["find"] = () => ({ route: routeOf(), branches: a.branches });
+    const node = async (name: string): Promise<Replays> => {
+      const replays = await createReplays({ ...a.world, find, predicate, leases: await leasesOf(name) });
+      open.push(replays);
+      return replays;
+    };
+    return { ...a, first: await node("a"), second: await node("b"), dead };
+  }
+
+  it("a job that runs is taken by nobody else, who says where it runs", async () => {
+    const { world, first, second, request, ids } = await pair();
+    await flow(world, 20);
+    const job = await first.run(request({ rate: 2 }));
+    await second.recover();
+    await world.clock.advance(5_000);
+    await expect(second.pause(job.id, BY.operator, BY.reason)).rejects.toThrow(/runs on `a`: ask there/u);
+    await expect(second.resume(job.id, BY.operator, BY.reason)).rejects.toMatchObject({ code: "store-conflict" });
+    await second.recover();
+    await world.clock.advance(60_000);
+    expect(ids().slice(20)).toEqual(Array.from({ length: 20 }, (_, index) => `m${index + 1}`));
+    expect(await second.show(job.id)).toMatchObject({ state: "done", done: 20 });
+  });
+
+  it("a job whose process died goes on at another, from where it was, and the dead one changes nothing any more", async () => {
+    const { world, first, second, dead, request, ids, branches } = await pair();
+    await flow(world, 30);
+    const job = await first.run(request({ rate: 2 }));
+    await world.clock.advance(5_000);
+    dead.add("a");
+    const [school] = branches;
+    const send = school?.deliver;
+    if (school) school.deliver = () => new Promise(() => undefined); // stuck in the middle of a message
+    await world.clock.advance(12_000);
+    if (school && send) school.deliver = send;
+    await second.recover();
+    await world.clock.advance(60_000);
+    expect(ids().slice(30)).toEqual(Array.from({ length: 30 }, (_, index) => `m${index + 1}`));
+    expect(await second.show(job.id)).toMatchObject({ state: "done", done: 30, remaining: 0 });
+    open.splice(0, open.length, second); // the dead one cannot be closed
   });
 });
 

@@ -3,6 +3,8 @@
  * the dry run counts, with their own ids and bytes, and can be paused, resumed, and outlives a restart.
  */
 import type { Envelope } from "../envelope.ts";
+import { holdLease, type Hold } from "../cluster/hold.ts";
+import type { Leases } from "../cluster/lease.ts";
 import { BusError } from "../errors.ts";
 import { digestOf, newId } from "../ids.ts";
 import type { Clock, Collection, Journal, Store } from "../ports.ts";
@@ -41,7 +43,7 @@ export interface ReplayAdmin {
 }
 
 export interface Replays extends ReplayAdmin {
-  /** Takes up the jobs that a former process left running. To be called when the routes run. */
+  /** Takes up the jobs that a former process, or another of the cluster that died, left running. To be called when the routes run. */
   recover(): Promise<void>;
   /** Halts the jobs; they stay `running` in the store. */
   close(): Promise<void>;
@@ -56,9 +58,15 @@ export type ReplayParts = Readonly<{
   /** Compiles the JSONata of `where`; throws BusError with the place of the fault. */
   predicate: (text: string) => Predicate;
   redeem?: (envelope: Envelope) => Promise<Envelope>;
+  /** In a cluster: a job runs under a lease, on one process at a time. */
+  leases?: Leases | undefined;
 }>;
 
 const MOST_RUNNING = 10;
+
+/** The hold of a process that has nobody beside it. */
+const alone = (): Hold => ({ valid: () => true, lost: new AbortController().signal, release: () => Promise.resolve() });
+const leaseOf = (id: string): string => `replay ${id}`;
 
 type Target = Readonly<{ route: Route; branches: readonly RunningBranch[]; selection: Selection }>;
 
@@ -72,7 +80,19 @@ export async function createReplays(parts: ReplayParts): Promise<Replays> {
     if (known) await jobs.update(id, known.version, job);
   }
 
-  function launch(id: string, job: ReplayJob, resumed: boolean): void {
+  /** Undefined where another process of the cluster has the job. */
+  async function hold(id: string): Promise<Hold | undefined> {
+    if (parts.leases === undefined) return alone();
+    const lease = await parts.leases.claim(leaseOf(id));
+    return lease && holdLease(lease, clock);
+  }
+
+  async function elsewhere(id: string): Promise<BusError> {
+    const owner = (await parts.leases?.held())?.get(leaseOf(id)) ?? "another process";
+    return new BusError("store-conflict", `replay \`${id}\` runs on \`${owner}\`: ask there`);
+  }
+
+  function launch(id: string, job: ReplayJob, resumed: boolean, held: Hold): void {
     const target = targetOf(parts, job.filter);
     const { route, selection } = target;
     const branches = target.branches.filter(({ name }) => job.branches.includes(name));
@@ -86,10 +106,15 @@ export async function createReplays(parts: ReplayParts): Promise<Replays> {
       recheck: parts.recheck,
       resumed,
       job,
-      save: (next) => save(id, next),
+      // the one that has the job now knows better
+      save: async (next) => (held.valid() ? save(id, next) : undefined),
     });
     running.set(id, live);
-    const gone = (): void => void running.delete(id);
+    held.lost.addEventListener("abort", () => live.halt(true), { once: true });
+    const gone = async (): Promise<void> => {
+      running.delete(id);
+      await held.release().catch(() => undefined);
+    };
     live.ended.then(gone, gone);
   }
 
@@ -146,8 +171,9 @@ export async function createReplays(parts: ReplayParts): Promise<Replays> {
         request,
         `; ${counted.total} messages to ${job.branches.join(", ")} at ${job.rate}/s; ${JSON.stringify(filter)}`,
       );
+      const held = await hold(id);
       await jobs.insert(id, job);
-      launch(id, job, false);
+      if (held) launch(id, job, false, held);
       return rowOf(id, job);
     },
     async list() {
@@ -159,6 +185,7 @@ export async function createReplays(parts: ReplayParts): Promise<Replays> {
       requireReason({ operator, reason });
       const live = running.get(id);
       const row = await get(id);
+      if (!live && row.state === "running" && parts.leases) throw await elsewhere(id);
       if (!live) throw new BusError("store-conflict", `replay \`${id}\` is ${row.state}: only a running one can be paused`);
       await act(id, live.job, "paused", { operator, reason });
       live.halt(false);
@@ -172,18 +199,29 @@ export async function createReplays(parts: ReplayParts): Promise<Replays> {
         throw new BusError("store-conflict", `replay \`${id}\` is ${row.state}: there is nothing to resume`);
       const { id: _, remaining: __, ...job } = row;
       targetOf(parts, job.filter);
+      const held = await hold(id);
+      if (!held) throw await elsewhere(id);
       await act(id, job, "resumed", { operator, reason });
       const next: ReplayJob = { ...job, state: "running" };
       await save(id, next);
-      launch(id, next, true);
+      launch(id, next, true, held);
       return rowOf(id, next);
     },
     async recover() {
-      for (const { id, value } of await jobs.find({ where: { state: "running" } })) {
+      for (const { id } of await jobs.find({ where: { state: "running" } })) {
         if (running.has(id)) continue;
+        const held = await hold(id);
+        if (!held) continue;
+        // what its last process wrote before the lease came to us
+        const value = (await jobs.get(id))?.value;
+        if (value?.state !== "running") {
+          await held.release();
+          continue;
+        }
         try {
-          launch(id, value, true);
+          launch(id, value, true, held);
         } catch (thrown) {
+          await held.release();
           await save(id, { ...value, state: "stopped", lastError: thrown instanceof Error ? thrown.message : String(thrown) });
         }
       }
