@@ -27,6 +27,8 @@ export type Tending = Readonly<{
   lost?: () => void;
 }>;
 
+/** Milliseconds for declaring and consuming. A server that takes longer has a queue without a leader. */
+const PREPARE = 15_000;
 const FIRST_WAIT = 50;
 const LONGEST_WAIT = 2_000;
 
@@ -67,7 +69,7 @@ export function tend(link: Link, tending: Tending): Tended {
         ended = true;
         gone(made);
       });
-      await tending.prepare(made);
+      await within(tending.prepare(made), PREPARE, hung);
       if (ended || link.model() !== model) throw new BusError("transport-unavailable", "the channel ended while it was made ready");
       channel = made;
       since = performance.now();
@@ -86,7 +88,10 @@ export function tend(link: Link, tending: Tending): Tended {
   const failed = (error: unknown, model: ChannelModel): void => {
     if (closed || link.model() !== model) return;
     const told = faultOf(error);
-    if (told === undefined) return;
+    if (told === undefined) {
+      if (error instanceof BusError) link.options.onError(error);
+      return;
+    }
     next.reject(told);
     next = quiet<ConfirmChannel>();
     link.options.onError(told);
@@ -126,6 +131,12 @@ export function tend(link: Link, tending: Tending): Tended {
     },
   };
 }
+
+const hung = (): BusError =>
+  new BusError(
+    "transport-unavailable",
+    `RabbitMQ did not make a queue ready within ${PREPARE} ms: a queue may have no leader. Is a majority of its servers there? If so, delete that queue; the bus makes it anew and sends again from the journal`,
+  );
 
 const stopping = (): BusError => new BusError("bus-stopping", "the connection to RabbitMQ is closed: the bus is stopping");
 

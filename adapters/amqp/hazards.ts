@@ -28,7 +28,17 @@ export async function findHazards(model: ChannelModel, names: Names, lanes: read
     found.push(...versionHazards(versionOf(channel)));
     await declareBase(channel, names);
   });
-  for (const lane of lanes) await attempt(`the queue ${names.lane(lane)}`, (channel) => declareLane(channel, names, lane));
+  for (const lane of lanes) {
+    const before = found.length;
+    const what = `the queue ${names.lane(lane)}`;
+    await attempt(what, (channel) => declareLane(channel, names, lane));
+    if (found.length === before) continue;
+    // The server names one difference only; the kind of queue is the one that matters most, so it is asked for alone.
+    const kind = { durable: true, arguments: { "x-queue-type": "quorum" } };
+    await attempt(what, (channel) => channel.assertQueue(names.lane(lane), kind));
+    const [first, second] = found.splice(before);
+    found.push(...[second?.setting === "amqp.quorum" ? second : first].filter((hazard) => hazard !== undefined));
+  }
   return found;
 }
 
