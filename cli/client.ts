@@ -5,6 +5,8 @@ import { CommandFailed } from "./output.ts";
 
 export type Place = Readonly<{ http: string; registry: string; token: string }>;
 
+type Running = Readonly<{ http?: string; registry?: string }>;
+
 export function place(env: Readonly<Record<string, string | undefined>> = process.env): Place {
   const dataDir = env["MBUS_DATA_DIR"] ?? ".mbus";
   const run = read(join(dataDir, "run.json"));
@@ -14,7 +16,7 @@ export function place(env: Readonly<Record<string, string | undefined>> = proces
       `no bus has run with the data folder \`${dataDir}\`: start one with \`mbus start\`, or name its folder in MBUS_DATA_DIR`,
     );
   const port = env["MBUS_HTTP_PORT"];
-  const known = run === undefined ? {} : (JSON.parse(run) as { http?: string; registry?: string });
+  const known = run === undefined ? {} : (json(run, `${join(dataDir, "run.json")} is damaged: start the bus again`) as Running);
   const http = port !== undefined && port !== "" && port !== "0" ? `http://127.0.0.1:${port}` : (known.http ?? "http://127.0.0.1:8080");
   return { http, registry: known.registry ?? "http://127.0.0.1:8081", token };
 }
@@ -37,7 +39,16 @@ export async function admin<T>(method: "GET" | "POST", path: string, body?: unkn
   });
   const text = await response.text();
   if (!response.ok) throw new CommandFailed(detail(text, response.status));
-  return JSON.parse(text) as T;
+  return json(text, `what answers at ${http} is no bus; MBUS_DATA_DIR or MBUS_HTTP_PORT names another place`) as T;
+}
+
+/** What a JSON text says; `otherwise` is what a person is told where it is none. */
+export function json(text: string, otherwise: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new CommandFailed(otherwise);
+  }
 }
 
 export async function fetchOr(url: string, init: RequestInit): Promise<Response> {

@@ -2,7 +2,7 @@
 import { checkCompatibility } from "#bus/contract/compatibility.ts";
 import { readFiles } from "#compose/files.ts";
 import { root } from "#main.ts";
-import { place } from "./client.ts";
+import { json, place } from "./client.ts";
 import { CommandFailed, print, type Output } from "./output.ts";
 
 type Verdict = Readonly<{ type: string; compatible: boolean; rules: readonly string[] }>;
@@ -38,6 +38,14 @@ async function versions(registry: string, subject: string): Promise<readonly str
     throw new CommandFailed(`no schema registry answers at ${registry} (${String(cause)})`);
   });
   if (listed.status === 404) return [];
-  const numbers = (await listed.json()) as readonly number[];
-  return Promise.all(numbers.map(async (number) => ((await (await fetch(`${at}/${number}`)).json()) as { schema: string }).schema));
+  const numbers = (await answer(registry, listed)) as readonly number[];
+  return Promise.all(
+    numbers.map(async (number) => ((await answer(registry, await fetch(`${at}/${number}`))) as { schema: string }).schema),
+  );
+}
+
+async function answer(registry: string, response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (!response.ok) throw new CommandFailed(`the schema registry at ${registry} answered ${response.status}: ${text.slice(0, 500)}`);
+  return json(text, `what answers at ${registry} is no schema registry`);
 }

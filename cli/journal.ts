@@ -1,7 +1,7 @@
 /** `mbus journal find|show|tail` and `mbus trace ID`: what happened to a message. */
 import type { JournalQuery, StoredRecord } from "#bus/admin.ts";
 import { admin } from "./client.ts";
-import { CommandFailed, print, table, when, type Column, type Output } from "./output.ts";
+import { CommandFailed, print, table, when, whole, type Column, type Output } from "./output.ts";
 
 export type FindOptions = Readonly<{
   id?: string;
@@ -67,7 +67,7 @@ export async function find(output: Output, options: FindOptions): Promise<number
 }
 
 export async function show(output: Output, position: string): Promise<number> {
-  const found = await admin<{ record: StoredRecord }>("GET", `/journal/${encodeURIComponent(position)}`);
+  const found = await admin<{ record: StoredRecord }>("GET", `/journal/${whole(position, "position")}`);
   print(output, row(found.record), JSON.stringify(row(found.record), null, 2));
   return 0;
 }
@@ -100,7 +100,7 @@ function query(options: FindOptions): JournalQuery {
     ...(from === undefined ? undefined : { from: moment(from, "--from") }),
     ...(to === undefined ? undefined : { to: moment(to, "--to") }),
     ...(field === undefined ? undefined : { index: Object.fromEntries(field.map(pair)) }),
-    limit: limit === undefined ? 100 : Number(limit),
+    limit: limit === undefined ? 100 : whole(limit, "--limit"),
   };
 }
 

@@ -41,3 +41,9 @@ export function print(output: Output, value: unknown, text: string): void {
 
 /** `2026-11-23 09:41:07.123` in UTC. */
 export const when = (time: number): string => new Date(time).toISOString().replace("T", " ").replace("Z", "");
+
+/** A whole number from 1 that an option gives. */
+export function whole(text: string, name: string): number {
+  if (!/^[1-9]\d{0,14}$/u.test(text)) throw new CommandFailed(`${name} ${text} is no whole number from 1`, 2);
+  return Number(text);
+}

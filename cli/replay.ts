@@ -2,7 +2,7 @@
 import type { ReplayCount, ReplayRow } from "#bus/admin.ts";
 import { admin } from "./client.ts";
 import { moment } from "./journal.ts";
-import { CommandFailed, print, type Output } from "./output.ts";
+import { CommandFailed, print, whole, type Output } from "./output.ts";
 
 export type ReplayOptions = Readonly<{
   route: string;
@@ -29,7 +29,7 @@ export async function replay(output: Output, options: ReplayOptions): Promise<nu
     ...(options.where === undefined ? undefined : { where: options.where }),
     ...(options.id === undefined ? undefined : { id: options.id }),
     ...(options.correlation === undefined ? undefined : { correlationId: options.correlation }),
-    ...(options.position === undefined ? undefined : { fromPosition: Number(options.position) }),
+    ...(options.position === undefined ? undefined : { fromPosition: whole(options.position, "--position") }),
   };
   if (options.dryRun === true) {
     const counted = await admin<ReplayCount>("POST", "/replays", { ...filter, dryRun: true });

@@ -1,6 +1,7 @@
 /** `mbus reset`: removes the data folder of a stopped bus. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { json } from "./client.ts";
 import { CommandFailed, print, type Output } from "./output.ts";
 
 export function reset(output: Output, yes: boolean): number {
@@ -20,11 +21,12 @@ export function reset(output: Output, yes: boolean): number {
 
 function running(file: string): number | undefined {
   if (!existsSync(file)) return undefined;
-  const { pid } = JSON.parse(readFileSync(file, "utf8")) as { pid: number };
+  const { pid } = json(readFileSync(file, "utf8"), `${file} is damaged: remove it once no bus runs on this folder`) as { pid: number };
   try {
     process.kill(pid, 0);
     return pid;
-  } catch {
-    return undefined;
+  } catch (error) {
+    // a process of somebody else cannot be signalled, but it runs
+    return error instanceof Error && "code" in error && error.code === "EPERM" ? pid : undefined;
   }
 }

@@ -6,7 +6,7 @@ export function secrets(env: Readonly<Record<string, string | undefined>>): (nam
   return (name) => {
     const key = `MBUS_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/gu, "_")}`;
     const file = env[`${key}_FILE`];
-    const value = env[key] ?? (file === undefined ? undefined : readFileSync(file, "utf8").trim());
+    const value = env[key] ?? (file === undefined ? undefined : fromFile(name, `${key}_FILE`, file));
     if (value === undefined)
       throw new BusError(
         "configuration",
@@ -14,4 +14,13 @@ export function secrets(env: Readonly<Record<string, string | undefined>>): (nam
       );
     return value;
   };
+}
+
+function fromFile(name: string, key: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BusError("configuration", `secret \`${name}\` cannot be read: ${key} names a file, but ${why}`, { cause });
+  }
 }
