@@ -6,7 +6,7 @@ import type { HttpOutletSettings } from "#bus/wire.ts";
 import { echoJson } from "#test/harness/echo-json.ts";
 import { openFarSide, type Canned, type FarSide } from "#test/harness/far-side.ts";
 import { messageOf } from "#test/harness/message.ts";
-import { encodeValue, readBinary, writeBinary } from "./cloudevents.ts";
+import { encodeValue, readBinary, writeBinary } from "#bus/edge/cloudevents.ts";
 import { createHttpOutlet } from "./outlet.ts";
 
 let far: FarSide;

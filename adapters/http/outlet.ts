@@ -4,7 +4,7 @@ import type { AvroRecord, Message } from "#bus/envelope.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
 import type { HttpOutletSettings, WebReply } from "#bus/wire.ts";
-import { writeBinary } from "./cloudevents.ts";
+import { writeBinary } from "#bus/edge/cloudevents.ts";
 
 /**
  * Any 2xx confirms delivery. A 409 does too when the receiver shows that it knows the `Idempotency-Key` (it repeats the key, sends

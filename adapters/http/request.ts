@@ -4,7 +4,7 @@ import { checkId, readHeaderFacts } from "#bus/edge/headers.ts";
 import { asBusError, BusError } from "#bus/errors.ts";
 import type { Inbound } from "#bus/ports.ts";
 import type { HttpInletSettings, WebRequest } from "#bus/wire.ts";
-import { readBinary, readStructured, type EventFacts } from "./cloudevents.ts";
+import { readBinary, readStructured, type EventFacts } from "#bus/edge/cloudevents.ts";
 
 /** Never throws: a broken request still goes through the bus, so that the journal has a row of it. */
 export function readRequest(request: WebRequest, settings: HttpInletSettings): Inbound {

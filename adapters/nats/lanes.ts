@@ -3,11 +3,10 @@
  * batches and none waits for the one before it. What is held too long is said to be worked on; what cannot be kept is given back.
  */
 import { createInbox, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
-import type { Lane, Taken, Taking } from "#bus/broker.ts";
+import type { Taking } from "#bus/broker.ts";
 import { asBusError, BusError } from "#bus/errors.ts";
-import { readCarried } from "./carry.ts";
 import { raced, type Link } from "./connect.ts";
-import { ACK_WAIT, type Streams } from "./streams.ts";
+import { ACK_WAIT, type LaneState } from "./streams.ts";
 
 const ACK = Buffer.from("+ACK");
 const NAK = Buffer.from("-NAK");
@@ -29,19 +28,31 @@ export type OpenLane = Taking &
     again(): Promise<void>;
   }>;
 
+/** A consumer to take from. `ensure` makes it where it is missing. */
+export type Place = Readonly<{ label: string; stream: string; consumer: string; ensure(): Promise<LaneState> }>;
+
+/** A message that was handed out, until one of the three is said; only the first counts. */
+export type Handed = Readonly<{
+  message: Msg;
+  redelivered: boolean;
+  settle(): void;
+  giveBack(): void;
+  /** It never can be handled: not again. */
+  drop(): void;
+}>;
+
 type Held = { readonly reply: string; at: number };
 
 /** `made` is called when the lane had to be made anew while it was open: what it held is gone. */
 export async function openLane(
   link: Link,
-  streams: Streams,
-  lane: Lane,
+  place: Place,
   window: number,
-  handler: (message: Taken) => void,
+  handler: (handed: Handed) => void,
   made: () => void,
 ): Promise<OpenLane> {
   const { nc } = link;
-  const next = `$JS.API.CONSUMER.MSG.NEXT.${streams.name}.${streams.lane(lane)}`;
+  const next = `$JS.API.CONSUMER.MSG.NEXT.${place.stream}.${place.consumer}`;
   const held = new Set<Held>();
   let inbox = "";
   let serial = 0;
@@ -90,12 +101,9 @@ export async function openLane(
     held.add(mine);
     asked = Math.max(0, asked - 1);
     try {
-      handler({ ...readCarried(message.data), redelivered, settle: () => settle(ACK) });
+      handler({ message, redelivered, settle: () => settle(ACK), giveBack: () => settle(NAK), drop: () => settle(TERM) });
     } catch (error) {
-      // A message that cannot be read never will be; one whose handler threw is the handler's.
-      if (!(error instanceof BusError && error.code === "journal-failed")) return link.report(asBusError(error));
-      settle(TERM);
-      link.report(error);
+      link.report(asBusError(error));
     }
     pull();
   }
@@ -108,7 +116,7 @@ export async function openLane(
       callback(error, message) {
         if (error)
           return link.report(
-            new BusError("transport-unavailable", `NATS hands out nothing of ${lane.topic}: ${error.message}`, { cause: error }),
+            new BusError("transport-unavailable", `NATS hands out nothing of ${place.label}: ${error.message}`, { cause: error }),
           );
         heard = performance.now();
         if (message.subject.startsWith(own)) {
@@ -156,7 +164,7 @@ export async function openLane(
     if (closed || link.closed()) return Promise.resolve();
     opening ??= (async () => {
       void detach();
-      const state = await streams.ensureLane(lane, window);
+      const state = await place.ensure();
       if (closed) return;
       highest = state.delivered;
       if (state.made && !first) made();
@@ -238,8 +246,8 @@ async function endRequests(nc: NatsConnection, next: string, late: string[]): Pr
  * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>…`; servers may put domain and account before the stream. The number of
  * deliveries alone does not tell: 2.9 forgets it at times.
  */
-export function sequencesOf(reply: string): Readonly<{ deliveries: number; stream: number }> {
+export function sequencesOf(reply: string): Readonly<{ deliveries: number; stream: number; time: string }> {
   const tokens = reply.split(".");
   const at = tokens.length === 9 ? 4 : 6;
-  return { deliveries: Number(tokens[at]), stream: Number(tokens[at + 1]) };
+  return { deliveries: Number(tokens[at]), stream: Number(tokens[at + 1]), time: tokens[at + 3] ?? "" };
 }

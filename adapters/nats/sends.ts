@@ -8,8 +8,8 @@ import { stopping, type Link } from "./connect.ts";
 import type { Streams } from "./streams.ts";
 
 export type Sends = Readonly<{
-  /** Resolves when the stream confirmed the message. */
-  send(subject: string, payload: Uint8Array): Promise<void>;
+  /** Resolves when the stream confirmed the message. `id`: what the server knows a repeat by; without it each call is a message of its own. */
+  send(subject: string, payload: Uint8Array, more?: Readonly<{ id: string; headers: Readonly<Record<string, string>> }>): Promise<void>;
   /** After a new connection: everything unconfirmed once more, in its order. */
   again(): void;
   close(): void;
@@ -83,7 +83,7 @@ export function openSends(link: Link, streams: Pick<Streams, "ensure">): Sends {
   }, TICK);
 
   return {
-    send(subject, payload) {
+    send(subject, payload, more) {
       const most = nc.info?.max_payload ?? Infinity;
       if (payload.length + 256 > most) return Promise.reject(tooLarge(payload.length));
       if (sending.size >= MOST)
@@ -92,7 +92,8 @@ export function openSends(link: Link, streams: Pick<Streams, "ensure">): Sends {
         const reply = `${inbox}.${++count}`;
         const until = performance.now() + link.patience;
         const one: Sending = { subject, payload, headers: headers(), reply, until, resolve, reject, due: 0, wait: 50, why: "no answer" };
-        one.headers.set("Nats-Msg-Id", `${session}.${count}`);
+        for (const name in more?.headers) one.headers.set(name, more.headers[name] ?? "");
+        one.headers.set("Nats-Msg-Id", more?.id ?? `${session}.${count}`);
         sending.set(reply, one);
         publish(one);
       });

@@ -17,18 +17,18 @@ import { BusError } from "#bus/errors.ts";
 import type { Link } from "./connect.ts";
 import { encodeName, joinNames, tokenOf } from "./names.ts";
 
-const NANOS = 1_000_000;
+export const NANOS = 1_000_000;
 const DAY = 86_400_000 * NANOS;
 /** A message or a lane that nobody came for in this time is given up by the server; the journal still has the message. */
-const AGE = 7 * DAY;
+export const AGE = 7 * DAY;
 export const ACK_WAIT = 30_000;
 /** Longer than a send is tried, so that its repeats are known. */
-const REPEATS = 60_000 * NANOS;
+export const REPEATS = 60_000 * NANOS;
 /** Far above the bus's own limits. */
-const DELIVERIES = 1_000;
-const STREAM_MISSING = 10_059;
-const CONSUMER_MISSING = 10_014;
-const BYTES = 4_294_967_296;
+export const DELIVERIES = 1_000;
+export const STREAM_MISSING = 10_059;
+export const CONSUMER_MISSING = 10_014;
+export const BYTES = 4_294_967_296;
 
 export type Streams = Readonly<{
   name: string;
@@ -119,7 +119,7 @@ async function makeLane(manager: JetStreamManager, streams: Streams, lane: Lane,
 }
 
 /** Undefined where the server says that it does not exist. */
-async function absent<T>(asked: Promise<T>, ...codes: readonly number[]): Promise<T | undefined> {
+export async function absent<T>(asked: Promise<T>, ...codes: readonly number[]): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {

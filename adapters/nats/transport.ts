@@ -2,13 +2,13 @@
  * NATS JetStream as the broker below the bus's transport (bus/broker.ts): one stream for a deployment, one durable pull consumer for a
  * lane, requests over plain NATS. After a new connection everything is looked at again and made anew where the server lost it.
  */
-import type { Broker } from "#bus/broker.ts";
+import type { Broker, Carried, Taken } from "#bus/broker.ts";
 import { asBusError, BusError } from "#bus/errors.ts";
 import type { Subscription } from "#bus/ports.ts";
-import { writeCarried } from "./carry.ts";
+import { readCarried, writeCarried } from "./carry.ts";
 import { openLink, raced, type Link, type NatsSettings } from "./connect.ts";
 import { findHazards } from "./hazards.ts";
-import { openLane, type OpenLane } from "./lanes.ts";
+import { openLane, type Handed, type OpenLane } from "./lanes.ts";
 import { answer, ask } from "./requests.ts";
 import { openSends } from "./sends.ts";
 import { openStreams, type Streams } from "./streams.ts";
@@ -47,7 +47,13 @@ export async function openNatsBroker(settings: NatsSettings): Promise<Broker> {
     },
     async take(lane, window, handler) {
       link.guard();
-      const opened = await openLane(link, streams, lane, window, handler, tell);
+      const place = {
+        label: lane.topic,
+        stream: streams.name,
+        consumer: streams.lane(lane),
+        ensure: () => streams.ensureLane(lane, window),
+      };
+      const opened = await openLane(link, place, window, (handed) => give(link, handed, handler), tell);
       lanes.add(opened);
       return {
         pause: (paused) => opened.pause(paused),
@@ -95,6 +101,18 @@ export async function openNatsBroker(settings: NatsSettings): Promise<Broker> {
       await link.close();
     },
   };
+}
+
+/** A message that cannot be read never will be: it is dropped, and told of. */
+function give(link: Link, handed: Handed, handler: (message: Taken) => void): void {
+  let carried: Carried;
+  try {
+    carried = readCarried(handed.message.data);
+  } catch (error) {
+    handed.drop();
+    return link.report(asBusError(error));
+  }
+  handler({ ...carried, redelivered: handed.redelivered, settle: () => handed.settle() });
 }
 
 async function begin(link: Link) {

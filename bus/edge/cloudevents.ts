@@ -1,6 +1,6 @@
-/** CloudEvents 1.0.2 over HTTP: attributes as `ce-` headers (binary mode) or members (structured mode), in and out. */
-import type { Envelope } from "#bus/envelope.ts";
-import { BusError } from "#bus/errors.ts";
+/** CloudEvents 1.0.2: attributes as `ce-` headers (binary mode, over HTTP and NATS) or members (structured mode), in and out. */
+import type { Envelope } from "../envelope.ts";
+import { BusError } from "../errors.ts";
 
 /** What the bus takes over from an event that came in. Its `source` is only a claim: the certificate says who sends. */
 export type EventFacts = Readonly<{ id: string; subject?: string; correlationId?: string; traceparent?: string }>;
