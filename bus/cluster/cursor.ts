@@ -38,6 +38,8 @@ export interface GroupCursor {
   /** What to write down, with a new reach. */
   snapshot(reach: number): Pick<CursorDocument, "floor" | "count" | "done" | "reach">;
   reach(): number;
+  /** The lowest reach that is true at an orderly end: of this life what was taken, of the one before all until it came again. */
+  handedOut(): number;
 }
 
 export function createCursor(document: Pick<CursorDocument, "floor" | "count" | "done" | "reach">): GroupCursor {
@@ -90,5 +92,6 @@ export function createCursor(document: Pick<CursorDocument, "floor" | "count" | 
       return { floor, count, done: [...done, ...late], reach };
     },
     reach: () => reach,
+    handedOut: () => Math.max(seen, reachedBefore),
   };
 }

@@ -289,8 +289,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       await watching;
       ready = [];
       await saving.catch(() => undefined);
-      const last = cursor.snapshot(cursor.seen());
-      if (!fenced) await file.write({ ...last, reach: cursor.unfinished() > 0 ? cursor.seen() : last.floor }).catch(failed);
+      if (!fenced) await file.write(cursor.snapshot(cursor.handedOut())).catch(failed);
     },
   };
 }

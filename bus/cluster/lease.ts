@@ -92,8 +92,9 @@ export async function createLeases(parts: LeaseParts): Promise<Leases> {
       if (!free) return undefined;
       const written = await write(name, known?.version);
       if (written === undefined) return undefined;
-      const now = known ? written : (await leases.get(name))?.version;
-      return now === undefined ? undefined : leaseOf(name, now, asked);
+      if (known) return leaseOf(name, written, asked);
+      const now = await leases.get(name);
+      return now?.value.owner === node ? leaseOf(name, now.version, asked) : undefined; // in a long pause it may have gone to another
     },
     async held() {
       const now = clock.now();

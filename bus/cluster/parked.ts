@@ -1,4 +1,5 @@
 /** Messages that wait: which, since when, until when, and which stand behind them. Durable in the store, so that no broker keeps a wait. */
+import { asBusError } from "../errors.ts";
 import type { Collection, Store } from "../ports.ts";
 
 export type Parked = {
@@ -20,6 +21,9 @@ export interface ParkedMessages {
 }
 
 const PAGE = 1000;
+/** A message may be parked by two ways at once, by its own arrival and by the wait of its head; the one that comes second tries again. */
+const TRIES = 5;
+const RACED: ReadonlySet<string> = new Set(["store-duplicate", "store-conflict", "not-found"]);
 
 const idOf = ({ lane, position }: Pick<Parked, "lane" | "position">): string => `${lane} ${String(position).padStart(16, "0")}`;
 
@@ -38,9 +42,16 @@ export async function openParked(store: Store): Promise<ParkedMessages> {
     },
     async put(parked) {
       const id = idOf(parked);
-      const known = await documents.get(id);
-      if (known) await documents.update(id, known.version, parked);
-      else await documents.insert(id, parked);
+      for (let left = TRIES; ; left--) {
+        const known = await documents.get(id);
+        try {
+          if (known) await documents.update(id, known.version, parked);
+          else await documents.insert(id, parked);
+          return;
+        } catch (thrown) {
+          if (left <= 1 || !RACED.has(asBusError(thrown).code)) throw thrown;
+        }
+      }
     },
     async remove(parked) {
       await documents.remove(idOf(parked));

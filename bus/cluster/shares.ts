@@ -47,6 +47,7 @@ export async function startShares(parts: ShareParts): Promise<Shares> {
       ...new Set([node, ...[...running.keys()].filter((name) => name.startsWith(NODE)).map((name) => name.slice(NODE.length))]),
     ];
     nodes.sort();
+    const failures: unknown[] = [];
     for (let partition = 0; partition < partitions && !stop.signal.aborted; partition++) {
       const mine = nodes[partition % nodes.length] === node;
       if (!mine && held.has(partition)) await give(partition);
@@ -54,8 +55,14 @@ export async function startShares(parts: ShareParts): Promise<Shares> {
       const lease = await leases.claim(`partition ${partition}`);
       if (!lease) continue;
       held.set(partition, lease);
-      await parts.gained(partition, lease);
+      try {
+        await parts.gained(partition, lease);
+      } catch (error) {
+        failures.push(error);
+        await give(partition); // not held without work: the next round tries again, here or elsewhere
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   async function loop(): Promise<void> {
