@@ -26,9 +26,9 @@ const BENEFIT = "routes/benefit-register.yaml";
 const linesOf = (set: ParsedSet, id: string): string[] => (explainRoute(set, id) ?? "").split("\n");
 
 /** The good lookup with other steps, as explain prints them. */
-function stepsOf(steps: string): string[] {
-  const set = changed(LOOKUP, /^steps:\n[\s\S]*?(?=^to:)/m, `steps:\n${steps}\n`);
-  const lines = linesOf(set, "person-lookup");
+function stepsOf(steps: string, path = LOOKUP, id = "person-lookup"): string[] {
+  const set = changed(path, /^steps:\n[\s\S]*?(?=^to:)/m, `steps:\n${steps}\n`);
+  const lines = linesOf(set, id);
   return lines.slice(lines.indexOf("What happens") + 1, lines.indexOf("Where it goes") - 1).map((line) => line.slice(2));
 }
 
@@ -127,17 +127,20 @@ describe("what happens", () => {
       "1. Within 1d, a second message with the same jsonata `idnp` is dropped (and journalled).",
     ],
     ['  - split: { jsonata: "items" }', "1. Split by jsonata `items`."],
-    ["  - aggregate: { correlate: idnp, complete: { timeout: 5m } }", "1. Gather messages of one idnp, at most 5m."],
-    [
-      "  - aggregate: { correlate: idnp, complete: { count: 3, timeout: 5m } }",
-      "1. Gather messages of one idnp until there are 3, at most 5m.",
-    ],
     ["  - delay: { for: 5m }", "1. Wait 5m."],
     ['  - delay: { until: { jsonata: "at" } }', "1. Wait until `at`."],
     ["  - reject: { code: no, reason: Never }", "1. Refuse with no: Never."],
     ["  - xml-to-json: {}", "1. Turn the XML text in xml into plain values."],
     ["  - xml-to-json: { from: body }", "1. Turn the XML text in body into plain values."],
   ])("is said in words: %s", (step, words) => expect(stepsOf(step)).toEqual([words]));
+
+  it.each([
+    ["{ timeout: 5m }", "Gather messages of one amount, at most 5m."],
+    ["{ count: 3, timeout: 5m }", "Gather messages of one amount until there are 3, at most 5m."],
+  ])("is said in words: aggregate, complete: %s", (complete, words) => {
+    const steps = `  - dedupe: { key: $id, window: 7d }\n  - aggregate: { correlate: amount, complete: ${complete} }`;
+    expect(stepsOf(steps, BENEFIT, "benefit-register")[1]).toBe(`2. ${words}`);
+  });
 
   it("is nothing where no step is written", () => {
     const set = changed(LOOKUP, /^steps:\n[\s\S]*?(?=^to:)/m, "");

@@ -19,17 +19,26 @@ export const grants: Rule = {
       }
     }
     for (const grant of set.grants.values()) {
-      const contract = set.contracts.get(grant.contract);
-      if (contract && contract.pattern !== "event" && grant.role === "producer") {
-        say({ document: grant, path: ["producer"] }, `a ${contract.pattern} has consumers only; write \`consumer: ${grant.system}\``, {
-          rule: "grant-role",
-        });
+      if (wrongRole(set, grant)) {
+        say(
+          { document: grant, path: ["producer"] },
+          `a ${set.contracts.get(grant.contract)?.pattern ?? "query"} has consumers only; write \`consumer: ${grant.system}\``,
+          {
+            rule: "grant-role",
+          },
+        );
       }
       if (grant.valid.until <= grant.valid.from)
         say({ document: grant, path: ["valid"] }, "`until` is not after `from`", { rule: "grant-period" });
     }
   },
 };
+
+/** Only events are published; queries and commands are asked for. */
+function wrongRole(set: LintSet, grant: GrantDoc): boolean {
+  const contract = set.contracts.get(grant.contract);
+  return contract !== undefined && contract.pattern !== "event" && grant.role === "producer";
+}
 
 function sender(set: LintSet, say: Say, route: RouteDoc, system: string, path: Path): void {
   const role = route.pattern === "event" ? "producer" : "consumer";
@@ -39,6 +48,8 @@ function sender(set: LintSet, say: Say, route: RouteDoc, system: string, path: P
   if (named.length < grants.length) return;
   const other = named.find((grant) => grant.contract !== route.contract || grant.role !== role || grant.system !== system);
   if (named.length > 1 || !other) return demand(set, say, route, { system, role, path, among: named });
+  // what is wrong in the grant itself has its own message
+  if (!set.names("system").has(other.system) || !set.names("contract").has(other.contract) || wrongRole(set, other)) return;
   const reason =
     other.contract !== route.contract
       ? `is for contract \`${other.contract}\`, the route carries \`${route.contract}\``
@@ -59,6 +70,7 @@ function demand(set: LintSet, say: Say, route: RouteDoc, { system, role, path, a
   const found = among.filter((grant) => grant.system === system && grant.role === role && grant.contract === route.contract);
   if (found.some((grant) => grant.valid.from <= set.now && set.now < grant.valid.until)) return;
   const [old] = found;
+  if (old && old.valid.until <= old.valid.from) return; // that has its own message
   const where = { document: route, path };
   if (old) {
     const when = set.now < old.valid.from ? `begins only on ${day(old.valid.from)}` : `ended on ${day(old.valid.until - 1)}`;

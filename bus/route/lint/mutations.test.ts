@@ -43,7 +43,7 @@ describe("a good file with one mistake", () => {
       }),
       { numRuns: 250 },
     );
-  });
+  }, 120_000);
 
   it("never breaks lint: one line gone, doubled, moved or indented otherwise", () => {
     const change = fc.constantFrom("gone", "doubled", "moved", "deeper", "flatter", "tab");
@@ -62,14 +62,14 @@ describe("a good file with one mistake", () => {
       }),
       { numRuns: 250 },
     );
-  });
+  }, 120_000);
 
   it("never breaks lint: any text at all", () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 300 }), (text) => check("routes/any.yaml", text)),
       { numRuns: 150 },
     );
-  });
+  }, 120_000);
 });
 
 describe("hostile files", () => {

@@ -116,7 +116,7 @@ function routeContract(set: LintSet, say: Say, route: RouteDoc): void {
       { document: route, path },
       `\`${contract.id}\` is ${contract.pattern === "event" ? "an" : "a"} ${contract.pattern}; write \`contract: { ${KEYS[contract.pattern]}: ${contract.id} }\``,
     );
-  } else if (route.reply !== undefined && route.reply !== contract.reply?.id) {
+  } else if (route.reply !== undefined && route.reply !== contract.reply?.id && (contract.reply || contract.pattern !== "query")) {
     const right = contract.reply
       ? `the reply of \`${contract.id}\` is \`${contract.reply.id}\``
       : `\`${contract.id}\` has no reply; remove \`reply\``;

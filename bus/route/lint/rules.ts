@@ -5,7 +5,7 @@ import { deadline, failures, idempotence, oneTarget, replay } from "./delivery.t
 import { adapterFiles, unusedMaps, untested } from "./files.ts";
 import { contractFits, unknownNames } from "./references.ts";
 import type { Rule } from "./rule.ts";
-import { onePath, schedule } from "./sources.ts";
+import { onePath, sameName, schedule } from "./sources.ts";
 import { aggregates, choose, expressions, firstReply, pieces } from "./steps.ts";
 import { deadEnds, loops } from "./topics.ts";
 import { waivers } from "./waivers.ts";
@@ -25,6 +25,7 @@ export const RULES: readonly Rule[] = [
   failures,
   oneTarget,
   onePath,
+  sameName,
   schedule,
   fields,
   orderKey,

@@ -1,6 +1,6 @@
 /** Where messages come in: one address for one route, and schedules that really start. */
 import { Cron } from "croner";
-import type { FromDoc, RouteDoc } from "../documents.ts";
+import type { FromDoc, Path, RouteDoc } from "../documents.ts";
 import type { LintSet, Rule, Say } from "./rule.ts";
 import { pathOf } from "./visit.ts";
 
@@ -22,6 +22,28 @@ export const onePath: Rule = {
           `route \`${first.id}\` (${file}:${line}) already takes ${address}; give this one another path`,
         );
       }
+    }
+  },
+};
+
+/** The name of a branch is its cursor: two of one name would share the messages instead of getting each. */
+export const sameName: Rule = {
+  name: "duplicate-name",
+  check(set, say) {
+    for (const route of set.routes.values()) {
+      const twice = (edges: readonly Readonly<{ name: string; path: Path }>[], text: (name: string) => string): void => {
+        const seen = new Set<string>();
+        for (const { name, path } of edges) {
+          if (seen.has(name)) say({ document: route, path: pathOf(path, "name") }, text(name));
+          seen.add(name);
+        }
+      };
+      twice(route.from, (name) => `a source of this route is called \`${name}\` already; give this one another name`);
+      twice(
+        route.branches,
+        (name) =>
+          `a branch of this route is called \`${name}\` already, and each message would reach only one of them; give this one another name`,
+      );
     }
   },
 };
