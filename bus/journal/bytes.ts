@@ -9,8 +9,10 @@ export type Sink = { buf: Buffer; at: number };
 /** Bytes to read; `at` is the next byte, `end` the first that is not ours. */
 export type Source = { readonly buf: Buffer; at: number; readonly end: number };
 
-/** Above this many characters the native UTF-8 writer is faster than a loop. */
-const SHORT = 48;
+/** Below this many characters a loop is faster than the native UTF-8 writer. */
+const TINY = 8;
+/** Up to this many characters the length in bytes most likely fits one byte. */
+const SHORT = 0x7f;
 
 export function newSink(bytes: number): Sink {
   return { buf: Buffer.allocUnsafeSlow(bytes), at: 0 };
@@ -47,22 +49,26 @@ export function putNumber(sink: Sink, value: number): void {
 }
 
 export function putText(sink: Sink, text: string): void {
-  const length = text.length;
-  if (length < SHORT) {
-    reserve(sink, length + 1);
-    const { buf } = sink;
-    const start = sink.at;
-    let at = start;
-    buf[at++] = length;
+  const { length } = text;
+  if (length > SHORT) return putLongText(sink, text);
+  reserve(sink, 1 + length * 3);
+  const { buf, at } = sink;
+  if (length < TINY) {
+    let next = at + 1;
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
       if (code > 0x7f) return putLongText(sink, text);
-      buf[at++] = code;
+      buf[next++] = code;
     }
-    sink.at = at;
+    buf[at] = length;
+    sink.at = next;
     return;
   }
-  putLongText(sink, text);
+  // Written before its length is known: one native call instead of two.
+  const bytes = buf.write(text, at + 1);
+  if (bytes > SHORT) return putLongText(sink, text);
+  buf[at] = bytes;
+  sink.at = at + 1 + bytes;
 }
 
 function putLongText(sink: Sink, text: string): void {
