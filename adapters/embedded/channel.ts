@@ -3,9 +3,10 @@
  * queued bytes are bounded. After a fatal answer nothing is accepted and nothing acknowledged any more.
  */
 import { Worker } from "node:worker_threads";
-import { BusError, CODES, type ErrorCode } from "#bus/errors.ts";
+import { BusError } from "#bus/errors.ts";
 import { newSink, type Sink } from "#bus/journal/bytes.ts";
-import type { Answer, Batch, Fault, Op, Opened, Opening } from "./protocol.ts";
+import type { Answer, Batch, Op, Opened, Opening } from "./protocol.ts";
+import { faultError, newReplies, type Ticket, type Waiting } from "./replies.ts";
 
 export type ChannelLimits = Readonly<{
   /** Bytes queued and not yet durable; above it writers wait. */
@@ -13,10 +14,6 @@ export type ChannelLimits = Readonly<{
   /** Writers that may wait; above it journal-busy. */
   waiters: number;
 }>;
-
-/** Takes the positions of its records when they are durable, or the failure of the batch. */
-export type Ticket = Readonly<{ records: number; done(positions: Float64Array, at: number): void; failed(error: BusError): void }>;
-type Waiting = Readonly<{ resolve(value: unknown): void; reject(error: BusError): void }>;
 
 /** The batch being filled. */
 export type Draft = {
@@ -47,11 +44,6 @@ const PIPELINE = 2;
 /** A second batch leaves while the first is under way only when it is worth a flush of its own. */
 const WORTH = { records: 32, bytes: 65_536 };
 const LARGEST_BATCH = 4_194_304;
-
-export function faultError(fault: Fault): BusError {
-  const code = Object.hasOwn(CODES, fault.code) ? (fault.code as ErrorCode) : "journal-failed";
-  return new BusError(code, fault.message);
-}
 
 export async function openChannel(opening: Opening, limits: ChannelLimits): Promise<Channel> {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: opening, name: "mbus-engine", execArgv: [] });
@@ -115,7 +107,8 @@ function channelOver(worker: Worker, opened: Extract<Opened, { ready: true }>, l
 
   const send = (): void => {
     planned = false;
-    if (failure !== undefined || isEmpty() || sent.size >= PIPELINE) return;
+    // While answers are handed out, their takers' next records gather: one batch of them, not one of each slice.
+    if (failure !== undefined || isEmpty() || sent.size >= PIPELINE || replies.busy()) return;
     const { sink } = draft;
     if (sent.size > 0 && draft.records < WORTH.records && sink.at < WORTH.bytes && draft.ops.length === 0) return;
     const data = sink.buf.buffer as ArrayBuffer;
@@ -139,6 +132,10 @@ function channelOver(worker: Worker, opened: Extract<Opened, { ready: true }>, l
     setImmediate(send);
   };
 
+  const replies = newReplies(() => {
+    if (!isEmpty()) plan();
+    else rested();
+  });
   const settle = (answer: Answer): void => {
     const one = sent.get(answer.id);
     if (one === undefined) return;
@@ -148,10 +145,13 @@ function channelOver(worker: Worker, opened: Extract<Opened, { ready: true }>, l
       const error = faultError(answer.fault);
       refuse(one.draft, error);
       if (answer.fatal === true) fail(error);
-    } else resolveAll(one.draft, answer);
+    } else replies.push(one.draft, answer);
     while (line.length > 0 && queued() < limits.queueBytes) line.shift()?.resolve(undefined);
     if (!isEmpty()) plan();
-    else if (sent.size === 0) drained?.();
+    else rested();
+  };
+  const rested = (): void => {
+    if (isEmpty() && sent.size === 0 && !replies.busy()) drained?.();
   };
 
   worker.on("message", (message: Answer | "closed") => {
@@ -165,7 +165,7 @@ function channelOver(worker: Worker, opened: Extract<Opened, { ready: true }>, l
   });
 
   const shut = async (): Promise<void> => {
-    if (failure === undefined && (sent.size > 0 || !isEmpty())) {
+    if (failure === undefined && (sent.size > 0 || !isEmpty() || replies.busy())) {
       plan();
       await new Promise<void>((resolve) => (drained = resolve));
     }
@@ -212,20 +212,6 @@ function channelOver(worker: Worker, opened: Extract<Opened, { ready: true }>, l
 function refuse(draft: Draft, error: BusError): void {
   for (const ticket of draft.tickets) ticket.failed(error);
   for (const waiting of draft.waiting) waiting.reject(error);
-}
-
-function resolveAll(draft: Draft, answer: Answer): void {
-  let at = 0;
-  for (const ticket of draft.tickets) {
-    ticket.done(answer.positions, at);
-    at += ticket.records;
-  }
-  draft.waiting.forEach((waiting, i) => {
-    const result = answer.ops[i];
-    if (result === undefined || "fault" in result)
-      waiting.reject(faultError(result?.fault ?? { code: "unexpected", message: "the engine gave no answer" }));
-    else waiting.resolve(result.value);
-  });
 }
 
 /** Room for `more` numbers in the draft's meta. */

@@ -30,7 +30,8 @@ const TOP_LEVEL = 2;
 export type Tail = { keys: Map<number, number | number[]>; first: number; last: number; time: number; dedupes: number };
 
 /** A full tail on its way to disk: searched like a tail until its run is whole. */
-type Build = { readonly tail: Tail; readonly keys: Float64Array; readonly writer: RunWriter; at: number };
+type Build = { readonly tail: Tail; readonly keys: Float64Array; readonly run: RunStart; writer: RunWriter | undefined; at: number };
+type RunStart = Parameters<typeof startRun>[1];
 
 export type Finder = {
   readonly db: DatabaseSync;
@@ -105,18 +106,25 @@ export function tailIsFull(finder: Finder): boolean {
   return finder.tail.last - finder.tail.first + 1 >= finder.runRecords;
 }
 
-/** Begins to turn the tail into a run; a few milliseconds of work at a time follow in `upkeep`. Inside a transaction. */
-export function closeTail(finder: Finder): void {
+/** What an earlier tail still lacks on disk; at most one is under way. Inside a transaction. */
+export function finishBuild(finder: Finder): void {
   if (finder.build !== undefined) stepBuild(finder, finder.build, Infinity);
+}
+
+/** Sets a full tail aside to become a run, of which `upkeep` then writes a few milliseconds at a time. Memory only, so outside of transactions. */
+export function closeTail(finder: Finder): void {
   const { tail } = finder;
+  const keys = new Float64Array(tail.keys.size);
+  let count = 0;
+  for (const key of tail.keys.keys()) keys[count++] = key;
   const run = { id: finder.nextRun++, level: 0, first: tail.first, last: tail.last, time: tail.time };
-  const keys = Float64Array.from(tail.keys.keys()).sort();
-  finder.build = { tail, keys, writer: startRun(finder.table, run, tail.dedupes), at: 0 };
+  finder.build = { tail, keys: keys.sort(), run, writer: undefined, at: 0 };
   finder.tail = newTail(tail.last + 1);
 }
 
 function stepBuild(finder: Finder, build: Build, until: number): void {
-  const { keys, tail, writer } = build;
+  const { keys, tail } = build;
+  const writer = (build.writer ??= startRun(finder.table, build.run, tail.dedupes));
   while (build.at < keys.length) {
     const key = keys[build.at++] ?? 0;
     putKey(writer, key, positionsOf(tail, key));

@@ -9,7 +9,7 @@ import { checkpoint, EngineFault, isDiskFull } from "./database.ts";
 import type { Answer, Batch, Fault, Opened, Opening, OpAnswer } from "./protocol.ts";
 import { WRITES } from "./protocol.ts";
 import { runRead, runWrite } from "./operations.ts";
-import { hasUpkeep, tailIsFull, upkeep, closeTail } from "./finder.ts";
+import { closeTail, finishBuild, hasUpkeep, tailIsFull, upkeep } from "./finder.ts";
 import { forgetTotals } from "./topics.ts";
 import { openState, type State } from "./state.ts";
 
@@ -74,7 +74,7 @@ function handle(batch: Batch): Answer {
       batch.ops.forEach((op, i) => {
         if (WRITES.has(op.op)) answers[i] = attempt(() => runWrite(current, op));
       });
-      if (tailIsFull(current.finder)) closeTail(current.finder);
+      if (tailIsFull(current.finder)) finishBuild(current.finder);
       if (hasUpkeep(current.finder)) {
         const share = (performance.now() - began) * UPKEEP.share;
         upkeep(current.finder, Math.min(UPKEEP.most, Math.max(UPKEEP.least, share)));
@@ -115,9 +115,10 @@ function answer(batch: Batch): void {
   planIdle();
 }
 
-/** The checkpoint comes after the answer, so that no acknowledgement waits for the one its own commit made due. */
+/** Index and checkpoint come after the answer, so that no acknowledgement waits for what its own commit made due. */
 function tidy(): void {
   if (state === undefined || dead !== undefined) return;
+  if (tailIsFull(state.finder) && state.finder.build === undefined) closeTail(state.finder);
   try {
     checkpoint(state.db, opening.checkpointPages);
   } catch (error) {
