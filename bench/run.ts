@@ -15,6 +15,7 @@ const GROUPS: readonly Group[] = [
   },
   { names: ["soap.exchange", "soap.latency"], run: async (names) => (await import("./soap.ts")).soapFigures(names) },
   { names: ["event.route3"], run: async () => (await import("./event.ts")).eventFigures() },
+  { names: ["nats.carry", "amqp.carry"], run: async (names) => (await import("./broker.ts")).brokerFigures(names) },
   { names: ["start", "memory"], run: async (names) => (await import("./process.ts")).processFigures(names) },
 ];
 
