@@ -3,6 +3,7 @@ import { afterAll, it } from "vitest";
 import type { Broker } from "#bus/broker.ts";
 import { brokerSuite } from "#test/conformance/broker.ts";
 import { rabbitServer } from "#test/harness/rabbitmq.ts";
+import { FEATURES } from "./spec.ts";
 import { openAmqpBroker, type AmqpBrokerOptions } from "./transport.ts";
 
 const server = await rabbitServer();
@@ -15,7 +16,7 @@ const optionsOf = (url: string): AmqpBrokerOptions => ({ url, node: "n1", prefix
 if (server === undefined) it.skip("RabbitMQ (no server can be had)", () => undefined);
 else {
   const { url } = server;
-  brokerSuite("amqp", ["depth"], async () => {
+  brokerSuite("amqp", FEATURES.broker, async () => {
     const options = optionsOf(url);
     let port: Broker = await openAmqpBroker(options);
     return {

@@ -35,6 +35,12 @@ function shorten(whole: string): string {
   return `${whole.slice(0, LONGEST - DIGEST_CHARS - 2)}_x${digest}`;
 }
 
+/** A contract's id keeps its dots: it stands last in a routing key, and systems write it by hand. */
+function contractWord(contract: string): string {
+  const word = contract.split(".").map(encodeId).join(".");
+  return word.length <= LONGEST ? word : encodeId(contract);
+}
+
 /** Names of one bus on a broker; several buses of one broker differ in `prefix`. */
 export type Names = Readonly<{
   /** Direct exchange of all topics. */
@@ -43,8 +49,13 @@ export type Names = Readonly<{
   dead: string;
   /** Topic exchange and queue of what modern systems publish. */
   from: string;
-  /** Direct exchange towards modern systems. */
+  /** Topic exchange towards modern systems. */
   to: string;
+  /** Routing key that a system publishes a contract with, and the one it receives it with. */
+  fromKey(system: string, contract: string): string;
+  toKey(system: string, contract: string): string;
+  /** Queue that a system receives from. */
+  inbox(system: string): string;
   key(topic: string, partition: number): string;
   lane(lane: Lane): string;
   ask(topic: string): string;
@@ -56,6 +67,9 @@ export function namesOf(prefix: string): Names {
     dead: `${prefix}.dead`,
     from: `${prefix}.from`,
     to: `${prefix}.to`,
+    fromKey: (system, contract) => `from.${encodeId(system)}.${contractWord(contract)}`,
+    toKey: (system, contract) => `to.${encodeId(system)}.${contractWord(contract)}`,
+    inbox: (system) => `to.${encodeId(system)}`,
     key: (topic, partition) => `${encodeId(topic)}.${partition}`,
     lane: ({ topic, group, partition }) => `${prefix}.lane.${encodeId(topic)}.${encodeId(group)}.${partition}`,
     ask: (topic) => `${prefix}.ask.${encodeId(topic)}`,

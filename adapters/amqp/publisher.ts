@@ -11,8 +11,8 @@ import type { Link } from "./connection.ts";
 export type Post = Readonly<{ exchange: string; key: string; body: Buffer; options?: Readonly<Record<string, unknown>> }>;
 
 export interface Publisher {
-  /** Resolves when it is confirmed: `true`, or `false` when no queue took it. Throws transport-unavailable, bus-stopping. */
-  post(post: Post): Promise<boolean>;
+  /** Resolves when it is confirmed: `true`, or `false` when no queue took it. After an abort it is sent no more. Throws transport-unavailable, attempt-timeout, bus-stopping. */
+  post(post: Post, signal?: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -115,7 +115,7 @@ export function createPublisher(link: Link, options: PublisherOptions): Publishe
   look.unref();
 
   return {
-    post(post) {
+    post(post, signal) {
       if (closed) return Promise.reject(link.away());
       if (waiting.size >= options.limit) {
         const text = `${options.limit} messages wait for RabbitMQ's confirmation, which is the limit`;
@@ -127,7 +127,10 @@ export function createPublisher(link: Link, options: PublisherOptions): Publishe
       waiting.set(item.id, item);
       const channel = tended.current();
       if (channel !== undefined && !link.blocked()) put(channel, item);
-      return promise;
+      const stop = (): void => finish(item, () => item.reject(new BusError("attempt-timeout", "RabbitMQ did not confirm in time")));
+      if (signal?.aborted) stop();
+      signal?.addEventListener("abort", stop, { once: true });
+      return signal === undefined ? promise : promise.finally(() => signal.removeEventListener("abort", stop));
     },
     async close() {
       if (closed) return;

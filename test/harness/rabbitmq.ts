@@ -5,17 +5,19 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "amqplib";
-import { firstOf, type Server } from "./servers.ts";
+import { dockerAnswers, firstOf, type Server } from "./servers.ts";
 
 /** `ctl` runs `rabbitmqctl` on the node; undefined for servers that are not ours. */
 export type RabbitServer = Server & Readonly<{ ctl?: (...args: string[]) => Promise<string> }>;
 
 const SCRIPTS = ["/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/sbin", "/opt/rabbitmq/sbin"];
+const IMAGE = "rabbitmq:4";
 
 /** Takes about ten seconds to be ready: share one among the tests of a file. */
 export async function rabbitServer(): Promise<RabbitServer | undefined> {
   return firstOf("RabbitMQ", [
     { from: "environment", open: fromEnvironment },
+    { from: "container", open: fromContainer },
     { from: "path", open: () => ownNode("path") },
     { from: "installed", open: async () => (install() ? ownNode("installed") : undefined) },
   ]);
@@ -25,6 +27,29 @@ async function fromEnvironment(): Promise<RabbitServer | undefined> {
   const url = process.env["AMQP_URL"];
   if (url === undefined) return undefined;
   return { url, version: await answers(url, 30_000), from: "environment", close: () => Promise.resolve() };
+}
+
+async function fromContainer(): Promise<RabbitServer | undefined> {
+  if (!dockerAnswers()) return undefined;
+  const { GenericContainer, Wait } = await import("testcontainers");
+  const container = await new GenericContainer(IMAGE)
+    .withExposedPorts(5672)
+    .withWaitStrategy(Wait.forLogMessage(/Server startup complete/u))
+    .start();
+  const url = `amqp://guest:guest@${container.getHost()}:${container.getMappedPort(5672)}`;
+  return {
+    url,
+    version: await answers(url, 60_000),
+    from: "container",
+    async ctl(...args) {
+      const files = args.filter((arg) => arg.startsWith("/") && existsSync(arg)).map((path) => ({ source: path, target: path }));
+      if (files.length > 0) await container.copyFilesToContainer(files);
+      const { exitCode, output } = await container.exec(["rabbitmqctl", ...args]);
+      if (exitCode !== 0) throw new Error(`rabbitmqctl ${args[0]} failed: ${output}`);
+      return output;
+    },
+    close: async () => void (await container.stop()),
+  };
 }
 
 /** Debian's package starts a node of its own when it may; this keeps it from doing so. */
