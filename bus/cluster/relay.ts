@@ -93,7 +93,9 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
 
   async function readOn(): Promise<void> {
     const before = missed;
+    const from = read;
     const page: readonly StoredRecord[] = read === Number.POSITIVE_INFINITY ? [] : await journal.read(read + 1, PAGE, "published");
+    if (read !== from) return; // a partition came meanwhile that stands further back: this answer leaves its messages out
     for (const record of page) {
       if (record.position <= read) continue;
       take(record.position, record);
