@@ -16,8 +16,9 @@ import { IN_HAND, SENT, subjectOf, type Topics } from "./topics.ts";
 
 export type NatsInletSettings = InboundParts & Readonly<{ topics: Topics; contract: string; replyCodec: Codec | undefined }>;
 
-/** Milliseconds after which a message comes again that could not be taken now, where the refusal does not say. */
-const AGAIN = 1_000;
+/** Milliseconds after which a message comes again that could not be taken now, where the refusal does not say: doubled each time, to a minute. */
+const AGAIN = 500;
+const LONGEST = 60_000;
 const QUEUE = "mbus";
 
 /** `drain`: milliseconds that `close` waits for messages still in the bus. */
@@ -38,7 +39,8 @@ function messages(settings: NatsInletSettings, drain: number): Inlet {
     } catch (thrown) {
       const error = asBusError(thrown);
       if (isPassing(error)) {
-        await topics.link.sleep(error.retryAfter ?? AGAIN);
+        if (error.class === "internal") topics.link.report(error);
+        await topics.link.sleep(error.retryAfter ?? waitOf(handed.message.reply ?? ""));
         return handed.giveBack();
       }
       await topics.reader(system);
@@ -134,6 +136,10 @@ function questions(settings: NatsInletSettings, drain: number): Inlet {
       await gate.close(drain);
     },
   };
+}
+
+function waitOf(reply: string): number {
+  return Math.min(LONGEST, AGAIN * 2 ** Math.min(10, sequencesOf(reply).deliveries));
 }
 
 /** The place in the stream and its time: together they are one message's, also after the stream was made anew. */

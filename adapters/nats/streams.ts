@@ -25,7 +25,7 @@ export const ACK_WAIT = 30_000;
 /** Longer than a send is tried, so that its repeats are known. */
 export const REPEATS = 60_000 * NANOS;
 /** Far above the bus's own limits. */
-export const DELIVERIES = 1_000;
+const DELIVERIES = 1_000;
 export const STREAM_MISSING = 10_059;
 export const CONSUMER_MISSING = 10_014;
 export const BYTES = 4_294_967_296;

@@ -128,6 +128,18 @@ describe.skipIf(!server)("modern systems on NATS (skipped where no server of our
     expect(asked).toBe(1);
   });
 
+  it("what the bus sent itself is refused, should it ever be led back to it", async () => {
+    const system = await raw(TOKEN_A, 'a"quoted');
+    await inlet("test.sent.v1", async (inbound) => (inbound.read(), accepted(inbound)));
+    await system.request(`from.${TOKEN_A}.test.sent.v1`, "{}", {
+      ...JSON_TYPE,
+      "ce-specversion": "1.0",
+      "Mbus-Sent": "1",
+      "x-message-id": "s-1",
+    });
+    expect(JSON.parse((await system.fetch(TOKEN_A)).body)).toMatchObject({ type: "urn:mconnect-bus:error:media-type", messageId: "s-1" });
+  });
+
   it("what is not settled when the inlet closes comes to the next one", async () => {
     const system = await raw(TOKEN_A, 'a"quoted');
     await bus();
