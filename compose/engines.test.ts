@@ -60,7 +60,7 @@ describe("engines", () => {
     expect(judged).toEqual([[]]);
     expect(engines.leases).toBeUndefined();
     expect(engines.journal.writers).toBe("one");
-    expect(await engines.registry.subjects()).toEqual([]);
+    expect(await engines.served?.subjects()).toEqual([]);
     await engines.close();
     await expect(engines.journal.read(0, 1)).rejects.toThrow(BusError);
   });

@@ -3,14 +3,16 @@
  * broker, the schema registry of our own or an outside one. Libraries of engines that are not named are not loaded.
  */
 import { openEmbedded } from "#adapters/embedded/engine.ts";
+import type { SchemaRegistry } from "#adapters/schema-registry/model.ts";
 import { createEmbeddedRegistry } from "#adapters/schema-registry/registry.ts";
 import type { Broker, Hazard } from "#bus/broker.ts";
 import type { Leases } from "#bus/cluster/lease.ts";
 import { openBrokerTransport } from "#bus/cluster/transport.ts";
 import { checkCompatibility } from "#bus/contract/compatibility.ts";
 import { BusError } from "#bus/errors.ts";
-import type { Clock, Journal, Store, Transport } from "#bus/ports.ts";
+import type { Clock, Journal, Registry, Store, Transport } from "#bus/ports.ts";
 import type { Settings } from "#config/settings.ts";
+import { keptTexts, ownTexts, type SchemaTexts } from "./schemas.ts";
 
 /** Journal and store; `transport` where they have one of their own. */
 export type Base = Readonly<{
@@ -41,7 +43,10 @@ export type Engines = Readonly<{
   journal: Journal;
   store: Store;
   transport: Transport;
-  registry: Awaited<ReturnType<typeof createEmbeddedRegistry>>;
+  registry: Registry;
+  texts: SchemaTexts;
+  /** Our own registry, to be served on its port; undefined where an outside one is used, so that there is one truth. */
+  served: SchemaRegistry | undefined;
   /** For what one process of a cluster may do at a time; undefined = this process is the only one. */
   leases: Leases | undefined;
   close(): Promise<void>;
@@ -61,8 +66,9 @@ export async function openEngines(parts: EngineParts, openers: Openers = OPENERS
     await parts.accept([...(await base.hazards()), ...((await broker?.hazards()) ?? [])]);
     const moving = await transportOf(parts, base, broker);
     opened.push(() => moving.transport.close());
-    const registry = await createEmbeddedRegistry(base.store, checkCompatibility);
-    return { store: base.store, ...moving, registry, close };
+    const schemas = await registryOf(parts.settings, base.store);
+    opened.push(() => schemas.registry.close());
+    return { store: base.store, ...moving, ...schemas, close };
   } catch (error) {
     await close().catch((failed: unknown) => parts.onError(failed, "closing engines after a failed start"));
     throw error;
@@ -85,10 +91,22 @@ async function transportOf(
   return { journal: base.journal, transport: base.transport, leases: undefined };
 }
 
+async function registryOf({ schemaRegistryUrl: url }: Settings, store: Store): Promise<Pick<Engines, "registry" | "texts" | "served">> {
+  if (url === undefined) {
+    const registry = await createEmbeddedRegistry(store, checkCompatibility);
+    return { registry, texts: ownTexts(registry), served: registry };
+  }
+  const { openConfluentRegistry } = await import("#adapters/confluent/registry.ts");
+  return { registry: await openConfluentRegistry({ url }), texts: await keptTexts(store), served: undefined };
+}
+
 const OPENERS: Openers = { base: openBase, broker: openBroker };
 
 async function openBase({ settings, dataDir, clock }: EngineParts): Promise<Base> {
-  if (settings.store === "mongodb") throw new BusError("configuration", "MongoDB is not in this version; leave MBUS_STORE out");
+  if (settings.store === "mongodb") {
+    const { openMongo } = await import("#adapters/mongodb/engine.ts");
+    return openMongo({ url: settings.mongodbUrl ?? "", database: settings.mongodbDatabase, node: settings.node, clock });
+  }
   const engine = await openEmbedded({ dataDir, clock });
   return { ...engine, hazards: () => Promise.resolve([]) };
 }

@@ -51,6 +51,7 @@ export function createReloader(parts: ReloaderParts): Reloader {
       lookup: parts.schemas.lookup,
       xmlToJson,
     });
+    await parts.schemas.settled();
     const kept = keepRunning(
       running,
       compiled.set,

@@ -90,9 +90,12 @@ async function start(
   ] as const;
   for (const each of both) closers.push(async () => (await each.catch(() => undefined))?.close());
   const [world, engines] = await Promise.all(both);
-  const { journal, store, transport, registry, leases } = engines;
-  const registryServer = await startRegistryServer(registry, { host: settings.host, port: settings.registryPort });
-  closers.push(() => registryServer.close());
+  const { journal, store, transport, leases } = engines;
+  const { registry, texts, served } = engines;
+  const registryServer = served && (await startRegistryServer(served, { host: settings.host, port: settings.registryPort }));
+  closers.push(() => registryServer?.close());
+  const schemas = await openSchemas({ registry, texts, clock: systemClock, shared: leases !== undefined, onError });
+  closers.push(() => schemas.close());
   const client = createWebClient();
   closers.push(() => client.close());
   const bus = await createBus({
@@ -108,7 +111,7 @@ async function start(
   closers.push(() => bus.close());
   const reloader = createReloader({
     bus,
-    schemas: await openSchemas(registry),
+    schemas,
     log,
     root: options.root,
     env: process.env,
@@ -135,7 +138,7 @@ async function start(
   const started = {
     http: host.address.http,
     https: host.address.https,
-    registry: `http://${settings.host}:${registryServer.port}`,
+    registry: registryServer ? `http://${settings.host}:${registryServer.port}` : (settings.schemaRegistryUrl ?? ""),
     dataDir,
     pid: process.pid,
     world: world?.addresses ?? {},

@@ -3,37 +3,49 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSite, type Site } from "#test/harness/bus-process.ts";
+import { mongoServer } from "#test/harness/mongodb.ts";
 import { natsServer } from "#test/harness/nats.ts";
 import { rabbitServer } from "#test/harness/rabbitmq.ts";
 import type { Server } from "#test/harness/servers.ts";
 
-type Engine = Readonly<{ name: string; open: () => Promise<Server | undefined>; env: (url: string) => Readonly<Record<string, string>> }>;
+type Engine = Readonly<{
+  name: string;
+  servers: readonly (() => Promise<Server | undefined>)[];
+  env: (...urls: readonly string[]) => Readonly<Record<string, string>>;
+}>;
+
+const nats = (url = ""): Readonly<Record<string, string>> => ({ MBUS_TRANSPORT: "nats", NATS_URL: url });
+const amqp = (url = ""): Readonly<Record<string, string>> => ({ MBUS_TRANSPORT: "amqp", AMQP_URL: url });
+const mongodb = (url = ""): Readonly<Record<string, string>> => ({ MBUS_STORE: "mongodb", MONGODB_URL: url });
 
 const ENGINES: readonly Engine[] = [
-  { name: "nats", open: natsServer, env: (url) => ({ MBUS_TRANSPORT: "nats", NATS_URL: url }) },
-  { name: "amqp", open: rabbitServer, env: (url) => ({ MBUS_TRANSPORT: "amqp", AMQP_URL: url }) },
+  { name: "nats", servers: [() => natsServer()], env: nats },
+  { name: "amqp", servers: [rabbitServer], env: amqp },
+  { name: "nats and mongodb", servers: [() => natsServer(), mongoServer], env: (url, store) => ({ ...nats(url), ...mongodb(store) }) },
 ];
 
 type Row = Readonly<{ step: string; outcome: string; route?: string; branch?: string; correlationId: string }>;
 
-describe.each(ENGINES)("the main job on $name", ({ open, env }) => {
-  let server: Server | undefined;
+describe.each(ENGINES)("the main job on $name", ({ servers, env }) => {
+  const opened: Server[] = [];
   const site = createSite();
 
-  beforeAll(async () => void (server = await open()), 600_000);
+  beforeAll(async () => {
+    for (const open of servers) {
+      const server = await open();
+      if (server) opened.push(server);
+    }
+  }, 600_000);
   afterAll(async () => {
     await site.remove();
-    await server?.close();
+    await Promise.all(opened.map((server) => server.close()));
   }, 60_000);
 
   it("carries every stop of the tour, with a row of each event for every subscriber, and again after a stop and a start", async (context) => {
-    if (!server) {
-      context.skip();
-      return;
-    }
+    if (opened.length < servers.length) return void context.skip();
     let seen = 0;
     for (const run of ["first", "second"]) {
-      const bus = startSamples(site, env(server.url));
+      const bus = startSamples(site, env(...opened.map(({ url }) => url)));
       try {
         const said = await bus.welcome;
         expect(said.split("\n").filter((line) => / (yes|NO) /u.test(line)).length, said).toBeGreaterThanOrEqual(4);
