@@ -1,4 +1,4 @@
-/** The primitives of the journal's format: what is put is taken, whatever stands before it, and nothing is read past the end. */
+/** The primitives of the journal format as properties: what is put is taken, whatever stands before it, and nothing is read past the end. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asBusError } from "../errors.ts";
