@@ -575,9 +575,9 @@ describe("replay", () => {
     const world = await told();
     const before = world.sent.length;
     const replayed = json("replay", "--route", "changed", "--branch", "b", "--rate", "1000/s", ...REASON);
-    let going = true;
-    void replayed.finally(() => (going = false)).catch(() => undefined);
-    while (going) {
+    const state = { going: true };
+    void replayed.finally(() => (state.going = false)).catch(() => undefined);
+    while (state.going) {
       await world.clock.advance(1000);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
