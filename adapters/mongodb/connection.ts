@@ -7,6 +7,7 @@ import {
   MongoClient,
   MongoError,
   MongoNetworkError,
+  MongoServerError,
   MongoServerSelectionError,
   ReadConcern,
   type ClientSession,
@@ -40,7 +41,9 @@ export function isPassing(error: unknown): boolean {
   if (!(error instanceof MongoError)) return false;
   if (error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError")) return true;
   if (PASSING.has(Number(error.code))) return true;
-  return error.cause !== undefined && error.cause !== error && isPassing(error.cause);
+  // A write of many documents wraps what it met.
+  const met: unknown = error instanceof MongoServerError ? error.errorResponse : error.cause;
+  return met instanceof MongoError && met !== error && isPassing(met);
 }
 
 /** A unique value was there already. A compatible server may say it in the words of its own storage. */

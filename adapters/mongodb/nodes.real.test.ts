@@ -6,7 +6,10 @@ import { codeOf, eventually } from "#test/conformance/cases.ts";
 import { heldLink } from "#test/harness/held-link.ts";
 import { clock, mongoWorld, type MongoWorld } from "#test/harness/mongo-world.ts";
 import { mongoServer } from "#test/harness/mongodb.ts";
+import { connect } from "./connection.ts";
 import { openMongo, type Mongo, type MongoLimits } from "./engine.ts";
+import { openLog } from "./log.ts";
+import { encode, rowOf } from "./rows.ts";
 
 const server = await mongoServer();
 afterAll(() => server?.close());
@@ -145,6 +148,71 @@ describe.skipIf(!server)("nodes on one MongoDB", () => {
       const [first] = await slow;
       expect((await rival)[0]?.duplicateOf).toBe(first?.position);
       expect((await tail(b.journal, 2)).map(({ id }) => id)).toEqual(["slow", "quick"]);
+    });
+  });
+
+  it("an append whose writer died half-way is read by nobody, in no page and no search", async () => {
+    const { port, database } = await world({ lease: 300 });
+    const connection = await connect({ url: server?.url ?? "", database, node: "dead", patience: 10_000 });
+    closing.push(() => connection.close());
+    const log = await openLog(connection, 10_000);
+    await port.journal.append([record("before")]);
+    const first = await log.reserve(3, 0);
+    const items = encode([record("half 0", { topic: "t" }), record("half 1"), record("half 2")], 1_000_000);
+    await log.rows.insertMany(items.slice(0, 2).map((item, n) => rowOf(item, first + n, first + 2)));
+    await port.journal.append([record("after", { topic: "t" })]);
+    expect((await tail(port.journal, 2, 1)).map(({ id }) => id)).toEqual(["before", "after"]);
+    expect((await port.journal.read(0, 10, "published")).map(({ id }) => id)).toEqual(["after"]);
+    expect((await port.journal.find({ limit: 1 })).records.map(({ id }) => id)).toEqual(["after"]);
+    expect((await port.journal.find({ id: "half 0" })).records).toEqual([]);
+  });
+
+  describe("an answer that is lost on its way", () => {
+    const lossy = async () => {
+      const { database, port: other } = await world();
+      const { hostname, port } = new URL(server?.url ?? "");
+      const link = await heldLink(hostname, Number(port));
+      closing.push(() => link.close());
+      const a = await openMongo({ url: `mongodb://127.0.0.1:${link.port}/?directConnection=true`, database, node: "a", clock });
+      closing.push(() => a.close());
+      const lose = (command: string, collection: string): void =>
+        link.lose((piece) => piece.includes(`${command}\0`) && piece.includes(`\0${collection}\0`));
+      return { a, other, lose };
+    };
+
+    it.skipIf(!ours).each([
+      ["reservation", "findAndModify", "counters"],
+      ["claim", "insert", "journal_claims"],
+      ["record", "insert", "journal"],
+    ])("of a %s: the append is written once and acknowledged", async (_, command, collection) => {
+      const { a, other, lose } = await lossy();
+      lose(command, collection);
+      const [one] = await a.journal.append([once("m", "k")]);
+      expect(one?.duplicateOf).toBeUndefined();
+      await a.journal.append([record("next")]);
+      const seen = await tail(other.journal, 2);
+      expect(seen.map(({ id }) => id)).toEqual(["m", "next"]);
+      expect(seen[0]?.position).toBe(one?.position);
+    });
+
+    it.skipIf(!ours)("of a document's insert or update: it counts once", async () => {
+      const { a, lose } = await lossy();
+      const people = await a.store.collection<{ name: string }>("people", { unique: ["name"] });
+      lose("insert", "doc_people");
+      await people.insert("p1", { name: "x" });
+      lose("update", "doc_people");
+      await people.update("p1", 1, { name: "y" });
+      expect(await people.get("p1")).toEqual({ id: "p1", version: 2, value: { name: "y" } });
+      expect(await codeOf(people.insert("p1", { name: "z" }))).toBe("store-duplicate");
+    });
+
+    it.skipIf(!ours)("of a removal: nobody claims to know", async () => {
+      const { a, lose } = await lossy();
+      const people = await a.store.collection<{ name: string }>("people");
+      await people.insert("p1", { name: "x" });
+      lose("delete", "doc_people");
+      expect(await codeOf(people.remove("p1"))).toBe("store-unavailable");
+      expect(await people.remove("p1")).toBe(false);
     });
   });
 

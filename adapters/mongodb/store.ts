@@ -103,8 +103,9 @@ function openCollection<T extends Json>(
     const document: unknown = JSON.parse(d);
     return { n: randomUUID(), d, m: searchFields(document, searchable), u: uniqueFields(id, document, unique) };
   };
+  /** Asked by a write that changes nothing: its answer waits until a majority holds what the lost try wrote. */
   const wasMine = async (again: boolean, id: string, mark: string): Promise<boolean> =>
-    again && (await rows.findOne({ _id: id }, { projection: { n: 1 } }))?.n === mark;
+    again && (await rows.updateOne({ _id: id, n: mark }, { $set: { n: mark } })).matchedCount > 0;
   const duplicate = (id: string, cause: unknown): BusError =>
     new BusError("store-duplicate", `collection ${name}: a document with id ${id} or with one of its unique values exists already`, {
       cause,

@@ -1,4 +1,7 @@
-/** A TCP link in front of a server that can be held: what the client sends then waits, as if its process were paused. */
+/**
+ * A TCP link in front of a server that can be held: what the client sends then waits, as if its process were paused. And it can lose an
+ * answer: the server does what it was asked, and the client's connection breaks before it hears of it.
+ */
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 export type HeldLink = Readonly<{
@@ -6,6 +9,8 @@ export type HeldLink = Readonly<{
   /** Holds everything from the first piece on that `when` says yes to; resolves when it came. */
   hold(when: (piece: Buffer) => boolean): Promise<void>;
   release(): void;
+  /** The answer to the first piece that `when` says yes to is lost. */
+  lose(when: (piece: Buffer) => boolean): void;
   close(): Promise<void>;
 }>;
 
@@ -15,6 +20,7 @@ export async function heldLink(host: string, port: number): Promise<HeldLink> {
   let trigger: ((piece: Buffer) => boolean) | undefined;
   let caught: () => void = () => undefined;
   let held = false;
+  let losing: ((piece: Buffer) => boolean) | undefined;
   const server = createServer((client) => {
     const far = connect(port, host);
     for (const socket of [client, far]) {
@@ -23,12 +29,17 @@ export async function heldLink(host: string, port: number): Promise<HeldLink> {
     }
     client.on("close", () => far.destroy());
     far.on("close", () => client.destroy());
-    far.on("data", (piece) => client.write(piece));
+    let lost = false;
+    far.on("data", (piece) => (lost ? client.destroy() : client.write(piece)));
     client.on("data", (piece: Buffer) => {
       if (trigger?.(piece) === true) {
         trigger = undefined;
         held = true;
         caught();
+      }
+      if (losing?.(piece) === true) {
+        losing = undefined;
+        lost = true;
       }
       if (held) waiting.push(() => far.write(piece));
       else far.write(piece);
@@ -45,6 +56,9 @@ export async function heldLink(host: string, port: number): Promise<HeldLink> {
     release() {
       held = false;
       for (const go of waiting.splice(0)) go();
+    },
+    lose(when) {
+      losing = when;
     },
     async close() {
       for (const socket of sockets) socket.destroy();
