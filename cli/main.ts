@@ -120,6 +120,7 @@ function register(program: Command, verb: Register): void {
   );
   sending(program, verb);
   looking(program, verb);
+  brokers(program, verb);
   repairing(program, verb);
   keeping(program, verb);
 }
@@ -177,6 +178,12 @@ function looking(program: Command, verb: Register): void {
     "issue a development certificate",
     [["-o, --out <dir>!", "folder for cert.pem, key.pem, ca.pem"]],
     async (output, [name = ""], options: { out: string }) => (await import("./system-cert.ts")).cert(output, name, options.out),
+  );
+}
+
+function brokers(program: Command, verb: Register): void {
+  verb(program, "broker-config <broker>", "what NATS (nats) or RabbitMQ (amqp) must allow each system", [], async (output, [broker = ""]) =>
+    (await import("./broker-config.ts")).brokerConfig(output, broker),
   );
 }
 
