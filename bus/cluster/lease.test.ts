@@ -6,7 +6,7 @@ import { createMemoryDisk, createMemoryStore, type MemoryDisk } from "#test/harn
 import { createVirtualClock, type VirtualClock } from "#test/harness/virtual-clock.ts";
 import { createLeases, LEASE, type Lease, type Leases } from "./lease.ts";
 
-type Nodes = Readonly<{ disk: MemoryDisk; clock: VirtualClock; open(node: string, sole?: boolean): Promise<Leases> }>;
+type Nodes = Readonly<{ disk: MemoryDisk; clock: VirtualClock; open: (node: string, sole?: boolean) => Promise<Leases> }>;
 
 function nodes(): Nodes {
   const disk = createMemoryDisk();

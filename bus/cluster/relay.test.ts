@@ -78,18 +78,18 @@ function world(partitions = 1) {
     sent,
     errors,
     open,
-    async append(records: readonly JournalRecord[], relay?: Relay): Promise<void> {
+    append: async (records: readonly JournalRecord[], relay?: Relay): Promise<void> => {
       const appended = await inner.append(records);
       relay?.appended(
         records,
         appended.map(({ position }) => position),
       );
     },
-    refuse(next: boolean): void {
+    refuse: (next: boolean): void => {
       refuses = next;
     },
     /** Answers of the journal's reads are held until the given promise resolves. */
-    hold(until: Promise<void> | undefined): void {
+    hold: (until: Promise<void> | undefined): void => {
       reading = until;
     },
     ids: (): readonly string[] => sent.map((message) => message.envelope.id),

@@ -67,17 +67,17 @@ function world(window = 4, start: Link = { position: 0, count: 0 }, pageSize = 3
     most: () => most,
     pages: () => pages,
     breakPages: (times: number) => void (brokenPages = times),
-    push(...positions: number[]): void {
+    push: (...positions: number[]): void => {
       for (const position of positions) {
         log.push(item(position));
         sender.push(item(position));
       }
     },
     /** Confirms all, and what that lets go, until nothing flies. */
-    async land(): Promise<void> {
+    land: async (): Promise<void> => {
       await clock.settle();
       while (flights.length > 0 || !sender.idle()) {
-        for (const flight of [...flights]) flight.confirm();
+        for (const flight of flights.slice()) flight.confirm();
         await clock.advance(100);
       }
     },
@@ -120,7 +120,7 @@ describe("a sender", () => {
   it("after a failure goes back to the last that was surely kept, when all others have landed", async () => {
     const { push, land, clock, flights, sent, errors, pages } = world(3);
     push(1, 2, 3, 4);
-    const [first, second, third] = [...flights];
+    const [first, second, third] = flights;
     second?.fail();
     first?.confirm();
     await clock.advance(5_000);
