@@ -62,6 +62,17 @@ describe.skipIf(server === undefined)("RabbitMQ under the bus", () => {
     expect(reconnects).toBeGreaterThan(0);
   });
 
+  it.skipIf(!ours)("killed right after a lane was made: a queue that the server forgot is made anew, and sending goes on", async () => {
+    const { port } = await broker(url);
+    const got = await collect(port, LANE, true);
+    await sendAll(port, 1, 11);
+    await kill?.();
+    const waiting = sendAll(port, 11, 21);
+    await revive?.();
+    await waiting;
+    await eventually(() => numbers(11, 21).every((n) => got.positions().includes(n)), "what was sent meanwhile", PATIENCE);
+  });
+
   it.skipIf(!ours)("data wiped while the bus runs: lanes are there again and get what is sent", async () => {
     const { port } = await broker(url);
     const got = await collect(port, LANE, true);

@@ -22,6 +22,13 @@ export interface Lanes {
   close(): Promise<void>;
 }
 
+/**
+ * A server that is killed within half a second after a queue was declared forgets the queue's data, and the queue never has a leader
+ * again. The journal still has its messages, so after this many tries of this many milliseconds it is deleted and made anew.
+ */
+const GIVE_UP_AFTER = 2;
+const LEADERLESS = 10_000;
+
 type OpenLane = { readonly key: string; readonly tended: Tended; readonly held: () => number; readonly close: () => Promise<void> };
 
 export function createLanes(link: Link, names: Names): Lanes {
@@ -56,8 +63,14 @@ export function createLanes(link: Link, names: Names): Lanes {
       settling = undefined;
       waiting = [];
     };
+    let leaderless = 0;
     const prepare = async (channel: ConfirmChannel): Promise<void> => {
       await declareBase(channel, names);
+      if (leaderless >= GIVE_UP_AFTER) {
+        leaderless = 0;
+        link.options.onError(new BusError("transport-unavailable", `the queue ${queue} has no leader: it is deleted and made anew`));
+        await channel.deleteQueue(queue);
+      }
       await declareLane(channel, names, lane);
       await channel.prefetch(window);
       const mine = createSettling(channel);
@@ -70,7 +83,13 @@ export function createLanes(link: Link, names: Names): Lanes {
         if (paused) waiting.push(message);
         else hand(message, mine);
       };
-      await channel.consume(queue, onMessage);
+      const hangs = setTimeout(() => (leaderless += 1), LEADERLESS);
+      try {
+        await channel.consume(queue, onMessage);
+        leaderless = 0;
+      } finally {
+        clearTimeout(hangs);
+      }
     };
     const tended = tend(link, { prepare, lost: forget });
     let ending: Promise<void> | undefined;
