@@ -88,7 +88,7 @@ function readFile(text: string, from: string): Read<string> {
   const path = resolvePath(from, text);
   const depth = from.split("/").length - 1;
   const ups = text.split("/").filter((part) => part === "..").length;
-  const leaves = /^[/\\]|^[A-Za-z]:|\0/.test(text) || (text.startsWith(".") ? ups > depth : ups > 0);
+  const leaves = /^\/|\\|^[A-Za-z]:|\0/.test(text) || (text.startsWith(".") ? ups > depth : ups > 0) || path.split("/").includes("..");
   return leaves || path === ""
     ? { fault: `\`${cut(text)}\` leaves the folder of the files; write a path relative to this file, for example ./map/person.map.yaml` }
     : { value: path };
