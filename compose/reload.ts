@@ -55,7 +55,9 @@ export function createReloader(parts: ReloaderParts): Reloader {
     const kept = keepRunning(
       running,
       compiled.set,
-      read.documents.leftOut.map((each) => each.id).concat(faulty(read.documents.routes.keys(), compiled.set)),
+      read.documents.leftOut
+        .map((each) => each.id)
+        .concat(faulty(read.documents.routes.keys(), compiled.set), unreadable(running, read.findings)),
     );
     const failed = await parts.bus.apply(kept);
     running = kept;
@@ -94,6 +96,12 @@ export function createReloader(parts: ReloaderParts): Reloader {
 /** Routes whose document was sound but did not compile. */
 function faulty(documents: Iterable<string>, set: RouteSet): string[] {
   return [...documents].filter((id) => !set.routes.has(id));
+}
+
+/** Routes that run from a file with errors: one that is no YAML any more does not even say which routes it holds. */
+function unreadable(running: RouteSet | undefined, findings: readonly Finding[]): string[] {
+  const files = new Set(findings.filter(({ severity }) => severity === "error").map(({ file }) => file));
+  return [...(running?.routes.values() ?? [])].filter(({ place }) => files.has(place.replace(/(:\d+)+$/u, ""))).map(({ id }) => id);
 }
 
 /** A route whose file is broken now stays as it runs; one whose document is gone goes. */
