@@ -34,6 +34,7 @@ describe("schemas of a cluster", () => {
     const id = await a.idOf("person", '"string"');
     let settled = false;
     void a.settled().then(() => (settled = true));
+    await clock.settle();
     expect([b.lookup(id), settled]).toEqual([undefined, false]);
     await clock.advance(3_000);
     expect([b.lookup(id), settled]).toEqual(['"string"', true]);
