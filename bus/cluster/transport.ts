@@ -42,6 +42,9 @@ export type BrokerTransport = Transport &
 type Open = { readonly topic: string; readonly name: string; readonly group: Group };
 type Fixed = { partitions: number };
 
+/** Milliseconds until a group tries again to work on a partition. */
+const GAIN_AGAIN = 2_000;
+
 export async function openBrokerTransport(parts: BrokerTransportParts): Promise<BrokerTransport> {
   const { broker, clock, store, partitions, onError } = parts;
   if (!(Number.isInteger(partitions) && partitions >= 1 && partitions <= MOST_PARTITIONS))
@@ -82,8 +85,12 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     async gained(partition, lease) {
       owned.set(partition, lease);
       await relay.gained(partition);
-      for (const { group } of groups.values())
-        await group.gained(partition).catch((error: unknown) => onError(error, "gaining a partition"));
+      for (const { group } of groups.values()) {
+        await group.gained(partition).catch((error: unknown) => {
+          onError(error, "gaining a partition");
+          void gainLater(group, partition, lease);
+        });
+      }
     },
     async lost(partition) {
       owned.delete(partition);
@@ -91,6 +98,20 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
       await relay.lost(partition);
     },
   });
+
+  /** One group's trouble holds up no other: it is tried again for as long as the partition is ours. */
+  async function gainLater(group: Group, partition: Partition, lease: Lease): Promise<void> {
+    for (;;) {
+      await clock.sleep(GAIN_AGAIN);
+      if (closing || owned.get(partition) !== lease) return;
+      try {
+        await group.gained(partition);
+        return;
+      } catch (error) {
+        onError(error, "gaining a partition");
+      }
+    }
+  }
 
   function openOf(topic: string, name: string, options: SubscribeOptions): Open {
     const group = openGroup({
@@ -130,9 +151,6 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     const { group } = entry;
     const member: Member = { concurrency: options.concurrency, handler, running: 0, paused: false, closed: false, idle: undefined };
     group.members.add(member);
-    for (const partition of owned.keys()) await group.gained(partition);
-    group.pauses();
-    group.pump();
     let shutting: Promise<void> | undefined;
     const shut = async (): Promise<void> => {
       member.closed = true;
@@ -159,6 +177,14 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
       close: () => (shutting ??= shut()),
     };
     subscriptions.add(subscription);
+    try {
+      for (const partition of owned.keys()) await group.gained(partition);
+    } catch (error) {
+      await subscription.close();
+      throw error;
+    }
+    group.pauses();
+    group.pump();
     return subscription;
   }
 
