@@ -22,6 +22,7 @@ function world(window = 4, start: Link = { position: 0, count: 0 }, pageSize = 3
   let pages = 0;
   let brokenPages = 0;
   let most = 0;
+  let answer: Promise<void> | undefined;
   const send = (_topic: string, _partition: number, { position, after }: Carried): Promise<void> =>
     new Promise((resolve, reject) => {
       sent.push([position, after]);
@@ -53,6 +54,7 @@ function world(window = 4, start: Link = { position: 0, count: 0 }, pageSize = 3
       if (brokenPages-- > 0) throw new BusError("journal-failed", "no page");
       const rest = log.filter(({ position }) => position > after);
       const items = rest.slice(0, pageSize);
+      await answer;
       return { items, next: rest.length > pageSize ? items.at(-1)?.position : undefined };
     },
     moved: () => undefined,
@@ -66,6 +68,7 @@ function world(window = 4, start: Link = { position: 0, count: 0 }, pageSize = 3
     errors,
     most: () => most,
     pages: () => pages,
+    holdPages: (until: Promise<void> | undefined) => void (answer = until),
     breakPages: (times: number) => void (brokenPages = times),
     push: (...positions: number[]): void => {
       for (const position of positions) {
@@ -137,6 +140,43 @@ describe("a sender", () => {
     ]);
     expect(errors).toHaveLength(1);
     expect(pages()).toBeGreaterThan(0);
+  });
+
+  it("goes back to the first of several that failed, in whatever order they did", async () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const { push, land, flights, sent } = world(3);
+      push(1, 2, 3);
+      const [first, ...others] = flights.slice();
+      first?.confirm();
+      for (const at of order) others[at]?.fail();
+      await land();
+      expect(sent.slice(3)).toEqual([
+        [2, 1],
+        [3, 2],
+      ]);
+    }
+  });
+
+  it("leaves out nothing that is pushed while a page is on its way that does not hold it yet", async () => {
+    const { push, land, clock, sender, sent, holdPages } = world();
+    push(1, 2);
+    await land();
+    let answer: (() => void) | undefined;
+    holdPages(new Promise<void>((resolve) => (answer = resolve)));
+    sender.rewind(0);
+    await clock.settle();
+    push(3);
+    holdPages(undefined);
+    answer?.();
+    await land();
+    expect(sent.slice(2)).toEqual([
+      [1, 0],
+      [2, 1],
+      [3, 2],
+    ]);
   });
 
   it("waits longer after each failure, never longer than five seconds, and little again after a success", async () => {
