@@ -329,7 +329,7 @@ describe("in a cluster", () => {
     await world.clock.advance(5_000);
     dead.add("a");
     const [school] = branches;
-    const send = school?.deliver;
+    const send = school?.deliver.bind(school);
     if (school) school.deliver = () => new Promise(() => undefined); // stuck in the middle of a message
     await world.clock.advance(12_000);
     if (school && send) school.deliver = send;

@@ -1,7 +1,7 @@
 // The first member makes the replica set where there is none; it is healthy when it is one of it.
 try {
   rs.status();
-} catch (error) {
+} catch {
   const members = ["mongo-1", "mongo-2", "mongo-3"].map((host, _id) => ({ _id, host: `${host}:27017` }));
   rs.initiate({ _id: "mbus", members });
 }
