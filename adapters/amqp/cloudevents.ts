@@ -2,6 +2,7 @@
  * CloudEvents 1.0 on AMQP 0-9-1, for which no binding exists: as an AMQP 1.0 message looks after RabbitMQ translated it. Attributes are
  * headers `cloudEvents_<name>`; `cloudEvents:`, `ce-` and `ce_` are understood too. Basic properties hold copies.
  */
+import { eachAttribute } from "#bus/edge/cloudevents.ts";
 import type { Options } from "amqplib";
 import type { Envelope } from "#bus/envelope.ts";
 
@@ -33,15 +34,7 @@ export function writeProperties(envelope: Envelope, contentType: string): Option
   const put = (name: string, value: string | undefined): void => {
     if (value !== undefined) headers[`cloudEvents_${name}`] = value.toWellFormed();
   };
-  put("id", envelope.id);
-  put("source", envelope.source);
-  put("type", envelope.type);
-  put("subject", envelope.subject);
-  put("partitionkey", envelope.key);
-  put("correlationid", envelope.correlationId);
-  put("causationid", envelope.causationId);
-  put("traceparent", envelope.traceparent);
-  if (envelope.deadline !== undefined) put("expirytime", new Date(envelope.deadline).toISOString());
+  eachAttribute(envelope, put);
   if (envelope.traceparent !== undefined) headers["traceparent"] = envelope.traceparent;
   return {
     contentType,

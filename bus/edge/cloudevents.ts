@@ -89,12 +89,8 @@ function endOfValue(text: string, start: number): number {
   return text.length;
 }
 
-/** Attributes of an envelope as binary-mode headers. `datacontenttype` is the Content-Type and must not be repeated. */
-export function writeBinary(envelope: Envelope): Record<string, string> {
-  const headers: Record<string, string> = { "ce-specversion": "1.0", "ce-time": new Date(envelope.time).toISOString() };
-  const put = (name: string, value: string | undefined): void => {
-    if (value !== undefined) headers[`ce-${name}`] = encodeValue(value);
-  };
+/** Gives each attribute but `specversion` and `time` of an envelope by its CloudEvents name; absent ones as undefined. */
+export function eachAttribute(envelope: Envelope, put: (name: string, value: string | undefined) => void): void {
   put("id", envelope.id);
   put("source", envelope.source);
   put("type", envelope.type);
@@ -104,6 +100,15 @@ export function writeBinary(envelope: Envelope): Record<string, string> {
   put("causationid", envelope.causationId);
   put("traceparent", envelope.traceparent);
   if (envelope.deadline !== undefined) put("expirytime", new Date(envelope.deadline).toISOString());
+}
+
+/** Attributes of an envelope as binary-mode headers. `datacontenttype` is the Content-Type and must not be repeated. */
+export function writeBinary(envelope: Envelope): Record<string, string> {
+  const headers: Record<string, string> = { "ce-specversion": "1.0", "ce-time": new Date(envelope.time).toISOString() };
+  const put = (name: string, value: string | undefined): void => {
+    if (value !== undefined) headers[`ce-${name}`] = encodeValue(value);
+  };
+  eachAttribute(envelope, put);
   return headers;
 }
 
