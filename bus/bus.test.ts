@@ -1,70 +1,15 @@
 /** The bus as a whole on little ports in memory: what it promises of acceptance, denial, delivery and reload. */
 import { afterEach, describe, expect, it } from "vitest";
+import { changed, grantOf, inboundOf, lookup, openBusWorld, setOf, sourceOf, type Send } from "#test/harness/bus-world.ts";
 import { createMemoryPorts } from "#test/harness/memory.ts";
+import { refusalOf } from "#test/harness/refusal.ts";
 import { branchOf, contractOf, routeOf } from "#test/harness/route.ts";
 import { createVirtualClock } from "#test/harness/virtual-clock.ts";
 import { createBus, type Bus } from "./bus.ts";
 import type { AvroRecord, Message } from "./envelope.ts";
-import { asBusError, BusError } from "./errors.ts";
-import type { Inbound, Inlet } from "./ports.ts";
-import type { Branch, Grant, Route, RouteSet, Source, System } from "./route/runtime.ts";
-
-const source = (over: Partial<Source> = {}): Source => ({
-  name: "in",
-  system: undefined,
-  binding: { kind: "http", options: {} },
-  in: undefined,
-  out: undefined,
-  schedule: undefined,
-  ...over,
-});
-
-const grantOf = (system: string, role: Grant["role"], contract: string, over: Partial<Grant> = {}): Grant => ({
-  id: `${system} ${role}`,
-  owner: "dpo",
-  system,
-  role,
-  contract,
-  legalBasis: { act: "Law", section: "1", purpose: "test" },
-  allow: undefined,
-  from: 0,
-  until: Number.MAX_SAFE_INTEGER,
-  quota: undefined,
-  place: "grants.yaml:1",
-  ...over,
-});
-
-const systems = new Map<string, System>(
-  ["asker/one", "maker/one", "taker/a", "taker/b", "provider/one"].map((id) => [
-    id,
-    { id, title: id, institution: { idno: "1", name: id }, addresses: [], contact: undefined, place: "s" },
-  ]),
-);
-
-const setOf = (routes: readonly Route[], grants: readonly Grant[]): RouteSet => ({
-  routes: new Map(routes.map((route) => [route.id, route])),
-  grants,
-  systems,
-  contracts: new Map(routes.map((route) => [route.contract.id, route.contract])),
-});
-
-const query = (over: Partial<Route> = {}): Route =>
-  routeOf({
-    id: "lookup",
-    contract: contractOf("query", "person.request.v1"),
-    sources: [source()],
-    branches: [branchOf({ system: "provider/one" })],
-    ...over,
-  });
-
-const event = (over: Partial<Route> = {}): Route =>
-  routeOf({
-    id: "changed",
-    contract: contractOf("event", "person.changed.v1"),
-    sources: [source()],
-    branches: [branchOf({ name: "a", system: "taker/a" }), branchOf({ name: "b", system: "taker/b" })],
-    ...over,
-  });
+import { BusError } from "./errors.ts";
+import type { Inlet } from "./ports.ts";
+import type { Route, RouteSet } from "./route/runtime.ts";
 
 const EVENT_GRANTS = [
   grantOf("maker/one", "producer", "person.changed.v1"),
@@ -73,127 +18,79 @@ const EVENT_GRANTS = [
 ];
 const QUERY_GRANTS = [grantOf("asker/one", "consumer", "person.request.v1")];
 
-type Send = (message: Message, branch: string) => AvroRecord | undefined;
-
 const open: Bus[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((bus) => bus.close()));
 });
 
-async function setup(set: RouteSet, send: Send = () => ({ ok: true })) {
-  const clock = createVirtualClock();
-  const ports = createMemoryPorts(clock);
-  const sent: { branch: string; message: Message }[] = [];
+async function setup(set: RouteSet, send?: Send) {
   const inlets: string[] = [];
   const inlet = (route: Route): Inlet => ({
     start: () => Promise.resolve(void inlets.push(`start ${route.id} ${route.revision}`)),
     close: () => Promise.resolve(void inlets.push(`close ${route.id} ${route.revision}`)),
   });
-  const bus = await createBus({
-    clock,
-    ...ports,
-    inlet,
-    outlets: (_route: Route, branch: Branch) => [
-      {
-        endpoint: `http://${branch.name}`,
-        send: (message) => {
-          sent.push({ branch: branch.name, message });
-          return Promise.resolve(send(message, branch.name));
-        },
-        close: () => Promise.resolve(),
-      },
-    ],
-    onError: (error, where) => {
-      throw new Error(where, { cause: error });
-    },
-  });
-  open.push(bus);
-  const failed = await bus.apply(set);
-  const rows = (): string[] =>
-    ports.journal.records.map((record) => [record.step, record.outcome, record.branch, record.errorCode].filter(Boolean).join(" "));
-  return { clock, ports, sent, bus, rows, failed, inlets };
-}
-
-function inbound(route: string, system: string | undefined, value: AvroRecord, over: Partial<Inbound> = {}): Inbound {
-  return {
-    route,
-    from: "in",
-    system,
-    call: {},
-    headers: {},
-    bytes: new TextEncoder().encode("wire"),
-    mediaType: "text/plain",
-    read: () => value,
-    ...over,
-  };
-}
-
-async function refusal(promise: Promise<unknown>): Promise<BusError> {
-  try {
-    await promise;
-  } catch (thrown) {
-    return asBusError(thrown);
-  }
-  throw new Error("it was not refused");
+  const world = await openBusWorld({ clock: createVirtualClock(), set, inlet, ...(send ? { send } : undefined) });
+  open.push(world.bus);
+  return { ...world, ports: world, inlets };
 }
 
 describe("a query", () => {
   it("brings the reply and has both records durable before", async () => {
-    const { bus, rows, sent } = await setup(setOf([query()], QUERY_GRANTS), ({ value }) => ({ name: `person ${String(value["id"])}` }));
-    const outcome = await bus.accept(inbound("lookup", "asker/one", { id: 7 }));
+    const { bus, rows, sent } = await setup(setOf([lookup()], QUERY_GRANTS), ({ value }) => ({ name: `person ${String(value["id"])}` }));
+    const outcome = await bus.accept(inboundOf("lookup", "asker/one", { id: 7 }));
     expect(outcome).toMatchObject({ kind: "reply", value: { name: "person 7" } });
     expect(rows()).toEqual(["accepted ok", "replied ok"]);
     expect(sent).toHaveLength(1);
   });
 
   it("does not answer when the journal fails", async () => {
-    const { bus, ports } = await setup(setOf([query()], QUERY_GRANTS));
+    const { bus, ports } = await setup(setOf([lookup()], QUERY_GRANTS));
     ports.journal.failWith(new Error("disk full"));
-    expect((await refusal(bus.accept(inbound("lookup", "asker/one", { id: 7 })))).code).toBe("journal-failed");
+    expect((await refusalOf(bus.accept(inboundOf("lookup", "asker/one", { id: 7 })))).code).toBe("journal-failed");
   });
 
   it("without a grant reaches nobody and leaves a row that says so", async () => {
-    const { bus, rows, sent } = await setup(setOf([query()], []));
-    expect((await refusal(bus.accept(inbound("lookup", "asker/one", { id: 7 })))).code).toBe("grant-missing");
+    const { bus, rows, sent } = await setup(setOf([lookup()], []));
+    expect((await refusalOf(bus.accept(inboundOf("lookup", "asker/one", { id: 7 })))).code).toBe("grant-missing");
     expect(rows()).toEqual(["refused denied grant-missing"]);
     expect(sent).toEqual([]);
   });
 
   it("that cannot be read leaves a row with the bytes as they came", async () => {
-    const { bus, rows, ports } = await setup(setOf([query()], QUERY_GRANTS));
+    const { bus, rows, ports } = await setup(setOf([lookup()], QUERY_GRANTS));
     const read = (): AvroRecord => {
       throw new BusError("xsd-violation", "IDNP does not fit", { places: [{ line: 3, path: "/p:IDNP", text: "13 digits" }] });
     };
-    const error = await refusal(bus.accept(inbound("lookup", "asker/one", {}, { read })));
+    const error = await refusalOf(bus.accept(inboundOf("lookup", "asker/one", {}, { read })));
     expect(error.places[0]).toMatchObject({ line: 3, path: "/p:IDNP" });
     expect(rows()).toEqual(["refused failed xsd-violation"]);
-    expect(new TextDecoder().decode(ports.journal.records[0]?.original)).toBe("wire");
+    expect(new TextDecoder().decode(ports.journal.records[0]?.original)).toBe("{}");
   });
 
   it("whose provider fails gets that failure, and the journal both", async () => {
-    const { bus, rows } = await setup(setOf([query()], QUERY_GRANTS), () => {
+    const { bus, rows } = await setup(setOf([lookup()], QUERY_GRANTS), () => {
       throw new BusError("provider-fault", "no such person", { providerCode: "PersonNotFound" });
     });
-    expect((await refusal(bus.accept(inbound("lookup", "asker/one", { id: 7 })))).providerCode).toBe("PersonNotFound");
+    expect((await refusalOf(bus.accept(inboundOf("lookup", "asker/one", { id: 7 })))).providerCode).toBe("PersonNotFound");
     expect(rows()).toEqual(["accepted ok", "attempt failed to provider-fault", "refused failed provider-fault"]);
   });
 
   it("is answered by a failure rule where the route has one", async () => {
     const branch = branchOf({ failures: [{ on: ["provider-fault"], code: "PersonNotFound", do: "reply", with: { status: "not-found" } }] });
-    const { bus } = await setup(setOf([query({ branches: [branch] })], QUERY_GRANTS), () => {
+    const { bus } = await setup(setOf([lookup({ branches: [branch] })], QUERY_GRANTS), () => {
       throw new BusError("provider-fault", "no such person", { providerCode: "PersonNotFound" });
     });
-    expect(await bus.accept(inbound("lookup", "asker/one", { id: 7 }))).toMatchObject({ kind: "reply", value: { status: "not-found" } });
+    expect(await bus.accept(inboundOf("lookup", "asker/one", { id: 7 }))).toMatchObject({ kind: "reply", value: { status: "not-found" } });
   });
 
   it("passes the maps of source and target both ways", async () => {
     const map = (name: string) => (value: AvroRecord) => ({ [name]: value });
-    const route = query({
-      sources: [source({ in: map("sourceIn"), out: map("sourceOut") })],
+    const route = lookup({
+      sources: [sourceOf({ in: map("sourceIn"), out: map("sourceOut") })],
       branches: [branchOf({ in: map("targetIn"), out: map("targetOut") })],
     });
     const { bus, sent } = await setup(setOf([route], QUERY_GRANTS), () => ({ reply: 1 }));
-    const outcome = await bus.accept(inbound("lookup", "asker/one", { id: 7 }));
+    const outcome = await bus.accept(inboundOf("lookup", "asker/one", { id: 7 }));
     expect(sent[0]?.message.value).toEqual({ targetIn: { sourceIn: { id: 7 } } });
     expect(outcome).toMatchObject({ value: { sourceOut: { targetOut: { reply: 1 } } } });
   });
@@ -201,18 +98,18 @@ describe("a query", () => {
   it("of another system than the source's own is refused", async () => {
     const { bus } = await setup(
       setOf(
-        [query({ sources: [source({ system: "asker/one" })] })],
+        [lookup({ sources: [sourceOf({ system: "asker/one" })] })],
         [...QUERY_GRANTS, grantOf("taker/a", "consumer", "person.request.v1")],
       ),
     );
-    expect((await refusal(bus.accept(inbound("lookup", "taker/a", { id: 7 })))).code).toBe("grant-missing");
+    expect((await refusalOf(bus.accept(inboundOf("lookup", "taker/a", { id: 7 })))).code).toBe("grant-missing");
   });
 
   it("is counted against its grant's quota", async () => {
     const grants = [grantOf("asker/one", "consumer", "person.request.v1", { quota: { count: 1, per: 3_600_000 } })];
-    const { bus } = await setup(setOf([query()], grants));
-    await bus.accept(inbound("lookup", "asker/one", { id: 7 }));
-    const error = await refusal(bus.accept(inbound("lookup", "asker/one", { id: 8 })));
+    const { bus } = await setup(setOf([lookup()], grants));
+    await bus.accept(inboundOf("lookup", "asker/one", { id: 7 }));
+    const error = await refusalOf(bus.accept(inboundOf("lookup", "asker/one", { id: 8 })));
     expect(error.code).toBe("quota-exceeded");
     expect(error.retryAfter).toBeGreaterThan(0);
   });
@@ -220,8 +117,8 @@ describe("a query", () => {
 
 describe("an event", () => {
   it("is accepted when durable and reaches every branch", async () => {
-    const { bus, rows, sent, clock } = await setup(setOf([event()], EVENT_GRANTS));
-    const outcome = await bus.accept(inbound("changed", "maker/one", { key: "k", n: 1 }, { id: "m-1" }));
+    const { bus, rows, sent, clock } = await setup(setOf([changed()], EVENT_GRANTS));
+    const outcome = await bus.accept(inboundOf("changed", "maker/one", { key: "k", n: 1 }, { id: "m-1" }));
     expect(outcome).toMatchObject({ kind: "accepted", id: "m-1", duplicate: false });
     await clock.advance(100);
     expect(sent.map(({ branch }) => branch).toSorted()).toEqual(["a", "b"]);
@@ -229,32 +126,32 @@ describe("an event", () => {
   });
 
   it("under the same id counts once; with another content it is refused", async () => {
-    const { bus, sent, clock } = await setup(setOf([event()], EVENT_GRANTS));
-    const first = await bus.accept(inbound("changed", "maker/one", { n: 1 }, { id: "m-1" }));
-    const again = await bus.accept(inbound("changed", "maker/one", { n: 1 }, { id: "m-1" }));
+    const { bus, sent, clock } = await setup(setOf([changed()], EVENT_GRANTS));
+    const first = await bus.accept(inboundOf("changed", "maker/one", { n: 1 }, { id: "m-1" }));
+    const again = await bus.accept(inboundOf("changed", "maker/one", { n: 1 }, { id: "m-1" }));
     expect(again).toMatchObject({ kind: "accepted", duplicate: true, position: first.position });
-    expect((await refusal(bus.accept(inbound("changed", "maker/one", { n: 2 }, { id: "m-1" })))).code).toBe("id-reused");
+    expect((await refusalOf(bus.accept(inboundOf("changed", "maker/one", { n: 2 }, { id: "m-1" })))).code).toBe("id-reused");
     await clock.advance(100);
     expect(sent).toHaveLength(2);
   });
 
   it("does not reach a subscriber whose grant is gone; that is a dead letter, and the other branch has it", async () => {
-    const { bus, rows, sent, clock } = await setup(setOf([event()], EVENT_GRANTS.slice(0, 2)));
-    await bus.accept(inbound("changed", "maker/one", { n: 1 }));
+    const { bus, rows, sent, clock } = await setup(setOf([changed()], EVENT_GRANTS.slice(0, 2)));
+    await bus.accept(inboundOf("changed", "maker/one", { n: 1 }));
     await clock.advance(100);
     expect(sent.map(({ branch }) => branch)).toEqual(["a"]);
     expect(rows().toSorted()).toEqual(["accepted ok", "deadletter dead b grant-missing", "delivered ok a"]);
   });
 
   it("needs a producer's grant; a consumer's is none", async () => {
-    const { bus } = await setup(setOf([event()], EVENT_GRANTS));
-    expect((await refusal(bus.accept(inbound("changed", "taker/a", { n: 1 })))).code).toBe("grant-missing");
+    const { bus } = await setup(setOf([changed()], EVENT_GRANTS));
+    expect((await refusalOf(bus.accept(inboundOf("changed", "taker/a", { n: 1 })))).code).toBe("grant-missing");
   });
 
   it("that a step drops is acknowledged with a row and goes nowhere", async () => {
     const step = { name: "filter", place: "r.yaml:9", run: () => ({ kind: "drop", reason: "not for us" }) as const };
-    const { bus, rows, sent, clock } = await setup(setOf([event({ steps: [step] })], EVENT_GRANTS));
-    expect(await bus.accept(inbound("changed", "maker/one", { n: 1 }))).toMatchObject({ kind: "accepted" });
+    const { bus, rows, sent, clock } = await setup(setOf([changed({ steps: [step] })], EVENT_GRANTS));
+    expect(await bus.accept(inboundOf("changed", "maker/one", { n: 1 }))).toMatchObject({ kind: "accepted" });
     await clock.advance(100);
     expect(rows()).toEqual(["dropped dropped"]);
     expect(sent).toEqual([]);
@@ -273,8 +170,8 @@ describe("an event", () => {
           : ({ kind: "next", message } as const);
       },
     };
-    const { bus, sent, clock } = await setup(setOf([event({ steps: [step] })], EVENT_GRANTS));
-    expect(await bus.accept(inbound("changed", "maker/one", { n: 1 }, { id: "m-1" }))).toMatchObject({ kind: "accepted" });
+    const { bus, sent, clock } = await setup(setOf([changed({ steps: [step] })], EVENT_GRANTS));
+    expect(await bus.accept(inboundOf("changed", "maker/one", { n: 1 }, { id: "m-1" }))).toMatchObject({ kind: "accepted" });
     await clock.advance(59_000);
     expect(sent).toEqual([]);
     await clock.advance(3000);
@@ -282,9 +179,9 @@ describe("an event", () => {
   });
 
   it("above the claim-check size travels by reference and arrives whole", async () => {
-    const { bus, sent, clock, ports } = await setup(setOf([event()], EVENT_GRANTS));
+    const { bus, sent, clock, ports } = await setup(setOf([changed()], EVENT_GRANTS));
     const text = "x".repeat(300 * 1024);
-    await bus.accept(inbound("changed", "maker/one", { text }));
+    await bus.accept(inboundOf("changed", "maker/one", { text }));
     await clock.advance(100);
     expect(ports.journal.records[0]?.envelope?.body.length).toBe(0);
     expect(ports.journal.records[0]?.envelope?.dataref).toMatch(/^blob:[0-9a-f]{64}$/u);
@@ -297,14 +194,14 @@ describe("a command", () => {
     routeOf({
       id: "register",
       contract: contractOf("command", "benefit.register.v1"),
-      sources: [source()],
+      sources: [sourceOf()],
       branches: [branchOf({ system: "provider/one" })],
     });
   const grants = [grantOf("asker/one", "consumer", "benefit.register.v1")];
 
   it("is accepted with a ticket, and its reply is fetched by it", async () => {
     const { bus, clock } = await setup(setOf([command()], grants), () => ({ number: 12 }));
-    const outcome = await bus.accept(inbound("register", "asker/one", { n: 1 }, { id: "c-1" }));
+    const outcome = await bus.accept(inboundOf("register", "asker/one", { n: 1 }, { id: "c-1" }));
     expect(outcome).toMatchObject({ kind: "accepted", id: "c-1" });
     expect(await bus.commands.ticket(bus.view().routes, "c-1", "asker/one")).toMatchObject({ state: "pending" });
     await clock.advance(100);
@@ -313,7 +210,7 @@ describe("a command", () => {
 
   it("shows of its reply what the sender's grant allows today, and nothing once that is gone", async () => {
     const { bus, clock } = await setup(setOf([command()], grants), () => ({ number: 12 }));
-    await bus.accept(inbound("register", "asker/one", { n: 1 }, { id: "c-1" }));
+    await bus.accept(inboundOf("register", "asker/one", { n: 1 }, { id: "c-1" }));
     await clock.advance(100);
     await bus.apply(setOf([command()], []));
     const ticket = await bus.commands.ticket(bus.view().routes, "c-1", "asker/one");
@@ -323,28 +220,28 @@ describe("a command", () => {
 
   it("tells another system nothing of its ticket", async () => {
     const { bus } = await setup(setOf([command()], grants));
-    await bus.accept(inbound("register", "asker/one", { n: 1 }, { id: "c-1" }));
-    expect((await refusal(bus.commands.ticket(bus.view().routes, "c-1", "taker/a"))).code).toBe("not-found");
+    await bus.accept(inboundOf("register", "asker/one", { n: 1 }, { id: "c-1" }));
+    expect((await refusalOf(bus.commands.ticket(bus.view().routes, "c-1", "taker/a"))).code).toBe("not-found");
   });
 });
 
 describe("apply", () => {
   it("leaves a route of the same revision untouched and replaces a changed one", async () => {
-    const { bus, inlets } = await setup(setOf([query(), event()], [...QUERY_GRANTS, ...EVENT_GRANTS]));
+    const { bus, inlets } = await setup(setOf([lookup(), changed()], [...QUERY_GRANTS, ...EVENT_GRANTS]));
     inlets.length = 0;
-    await bus.apply(setOf([query(), event({ revision: "r2" })], [...QUERY_GRANTS, ...EVENT_GRANTS]));
+    await bus.apply(setOf([lookup(), changed({ revision: "r2" })], [...QUERY_GRANTS, ...EVENT_GRANTS]));
     expect(inlets).toEqual(["close changed r1", "start changed r2"]);
   });
 
   it("takes a removed route away and a grant's change at once", async () => {
-    const { bus, inlets } = await setup(setOf([query(), event()], [...QUERY_GRANTS, ...EVENT_GRANTS]));
-    await bus.apply(setOf([query()], []));
+    const { bus, inlets } = await setup(setOf([lookup(), changed()], [...QUERY_GRANTS, ...EVENT_GRANTS]));
+    await bus.apply(setOf([lookup()], []));
     expect(inlets).toContain("close changed r1");
-    expect((await refusal(bus.accept(inbound("lookup", "asker/one", { id: 7 })))).code).toBe("grant-missing");
+    expect((await refusalOf(bus.accept(inboundOf("lookup", "asker/one", { id: 7 })))).code).toBe("grant-missing");
   });
 
   it("reports a route that cannot start and runs the others", async () => {
-    const broken = query({ id: "broken", sources: [source()], branches: [branchOf({ name: "boom" })] });
+    const broken = lookup({ id: "broken", sources: [sourceOf()], branches: [branchOf({ name: "boom" })] });
     const clock = createVirtualClock();
     const ports = createMemoryPorts(clock);
     const bus = await createBus({
@@ -358,37 +255,37 @@ describe("apply", () => {
       onError: () => undefined,
     });
     open.push(bus);
-    const failed = await bus.apply(setOf([broken, query()], QUERY_GRANTS));
+    const failed = await bus.apply(setOf([broken, lookup()], QUERY_GRANTS));
     expect(failed.map(({ route }) => route)).toEqual(["broken"]);
-    expect(await bus.accept(inbound("lookup", "asker/one", { id: 7 }))).toMatchObject({ kind: "reply" });
+    expect(await bus.accept(inboundOf("lookup", "asker/one", { id: 7 }))).toMatchObject({ kind: "reply" });
   });
 
   it("does not start a draft", async () => {
-    const { inlets } = await setup(setOf([query({ state: "draft" })], QUERY_GRANTS));
+    const { inlets } = await setup(setOf([lookup({ state: "draft" })], QUERY_GRANTS));
     expect(inlets).toEqual([]);
   });
 });
 
 describe("stopping", () => {
   it("refuses new messages with a time to come again", async () => {
-    const { bus } = await setup(setOf([query()], QUERY_GRANTS));
+    const { bus } = await setup(setOf([lookup()], QUERY_GRANTS));
     await bus.close();
-    const error = await refusal(bus.accept(inbound("lookup", "asker/one", { id: 7 })));
+    const error = await refusalOf(bus.accept(inboundOf("lookup", "asker/one", { id: 7 })));
     expect([error.code, error.retryAfter]).toEqual(["bus-stopping", 5000]);
   });
 
   it("holds a paused query route and lets it go on", async () => {
-    const { bus } = await setup(setOf([query()], QUERY_GRANTS));
+    const { bus } = await setup(setOf([lookup()], QUERY_GRANTS));
     bus.view().routes.get("lookup")?.pause(true);
-    expect((await refusal(bus.accept(inbound("lookup", "asker/one", { id: 7 })))).code).toBe("route-paused");
+    expect((await refusalOf(bus.accept(inboundOf("lookup", "asker/one", { id: 7 })))).code).toBe("route-paused");
     bus.view().routes.get("lookup")?.pause(false);
-    expect(await bus.accept(inbound("lookup", "asker/one", { id: 7 }))).toMatchObject({ kind: "reply" });
+    expect(await bus.accept(inboundOf("lookup", "asker/one", { id: 7 }))).toMatchObject({ kind: "reply" });
   });
 
   it("keeps events that come while their branches are paused", async () => {
-    const { bus, sent, clock } = await setup(setOf([event()], EVENT_GRANTS));
+    const { bus, sent, clock } = await setup(setOf([changed()], EVENT_GRANTS));
     bus.view().routes.get("changed")?.pause(true);
-    await bus.accept(inbound("changed", "maker/one", { n: 1 }));
+    await bus.accept(inboundOf("changed", "maker/one", { n: 1 }));
     await clock.advance(5000);
     expect(sent).toEqual([]);
     bus.view().routes.get("changed")?.pause(false);

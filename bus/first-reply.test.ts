@@ -1,8 +1,9 @@
 /** `dedupe: { onDuplicate: return-first-reply }` through the whole bus: who gets the first reply, who is told to wait, who may try anew. */
 import { afterEach, describe, expect, it } from "vitest";
-import { grantOf, inboundOf, setOf, SOURCE, startInMemory, type Answer } from "#test/harness/bus-in-memory.ts";
+import { grantOf, inboundOf, openBusWorld, setOf, sourceOf, type Send } from "#test/harness/bus-world.ts";
 import { policyOf } from "#test/harness/policy.ts";
 import { branchOf, contractOf, routeOf } from "#test/harness/route.ts";
+import { stepParts } from "#test/harness/step-parts.ts";
 import { createVirtualClock } from "#test/harness/virtual-clock.ts";
 import type { Bus } from "./bus.ts";
 import { compileType } from "./contract/avro.ts";
@@ -19,22 +20,12 @@ afterEach(async () => {
 });
 
 function route(pattern: Pattern, over: Partial<Route> = {}): Route {
-  const parts = {
-    pattern,
-    place: () => "r.yaml:9",
-    nested: () => [],
-    map: () => (value: AvroRecord) => value,
-    type: (id: string) => {
-      throw new BusError("contract-unknown", id);
-    },
-    xmlToJson: undefined,
-  };
   const key = { language: "path", field: "headers.case", path: [] } as const;
-  const step = dedupe({ kind: "dedupe", path: [], key, window: HOUR, onDuplicate: "return-first-reply" }, parts);
+  const step = dedupe({ kind: "dedupe", path: [], key, window: HOUR, onDuplicate: "return-first-reply" }, stepParts(pattern));
   return routeOf({
     id: "r",
     contract: contractOf(pattern, "a.b.v1"),
-    sources: [SOURCE],
+    sources: [sourceOf()],
     steps: [step],
     branches: [branchOf({ system: "provider/one", deliver: policyOf({ deadline: 8000 }) })],
     ...over,
@@ -42,9 +33,9 @@ function route(pattern: Pattern, over: Partial<Route> = {}): Route {
 }
 const ALL = [grantOf("asker/one", "consumer", "a.b.v1"), grantOf("other/one", "consumer", "a.b.v1")];
 
-async function setup(made: Route, answer?: Answer) {
+async function setup(made: Route, send?: Send) {
   const clock = createVirtualClock();
-  const world = await startInMemory({ clock, set: setOf([made], ALL), ...(answer ? { answer } : undefined) });
+  const world = await openBusWorld({ clock, set: setOf([made], ALL), ...(send ? { send } : undefined) });
   open.push(world.bus);
   const ask = (id: string, system = "asker/one") => world.bus.accept(inboundOf("r", system, { id }, { id, headers: { case: "T-1" } }));
   const refused = (id: string) =>
@@ -54,7 +45,7 @@ async function setup(made: Route, answer?: Answer) {
     );
   return { ...world, clock, ask, refused };
 }
-const numbered = (): Answer => {
+const numbered = (): Send => {
   let count = 0;
   return () => ({ number: (count += 1) });
 };
@@ -114,10 +105,10 @@ describe("a query", () => {
   });
 
   it("takes the place of one whose process died, when nobody can wait for that any more", async () => {
-    const { ask, refused, ports, clock } = await setup(route("query"), numbered());
-    ports.journal.failWith(new Error("power cut")); // what was under way leaves no row
+    const { ask, refused, journal, clock } = await setup(route("query"), numbered());
+    journal.failWith(new Error("power cut")); // what was under way leaves no row
     expect((await refused("q-1"))?.code).toBe("journal-failed");
-    ports.journal.failWith(undefined);
+    journal.failWith(undefined);
     expect(await refused("q-2")).toMatchObject({ code: "duplicate-message", retryAfter: 1000 });
     await clock.advance(8001);
     expect(await ask("q-2")).toMatchObject({ kind: "reply" });
@@ -142,7 +133,7 @@ describe("a query", () => {
 describe("a command", () => {
   it("that comes again gets the reply once there is one, is sent once, and leaves a row each time", async () => {
     const { promise, resolve } = Promise.withResolvers<AvroRecord>();
-    const { ask, refused, sent, clock, ports } = await setup(route("command"), () => promise);
+    const { ask, refused, sent, clock, journal } = await setup(route("command"), () => promise);
     expect(await ask("c-1")).toMatchObject({ kind: "accepted", duplicate: false });
     expect(await ask("c-1")).toMatchObject({ kind: "accepted", duplicate: true });
     expect(await refused("c-2")).toMatchObject({ code: "duplicate-message", retryAfter: 1000 });
@@ -150,7 +141,7 @@ describe("a command", () => {
     await clock.advance(100);
     for (const id of ["c-1", "c-2"]) expect(await ask(id)).toMatchObject({ kind: "reply", id, value: { number: 1 } });
     expect(sent).toHaveLength(1);
-    const steps = ports.journal.records.map(({ id, step, outcome }) => `${id} ${step} ${outcome}`);
+    const steps = journal.records.map(({ id, step, outcome }) => `${id} ${step} ${outcome}`);
     expect(steps.slice(-2)).toEqual(["c-1 dropped duplicate", "c-2 dropped duplicate"]);
   });
 
@@ -186,7 +177,7 @@ describe("an event", () => {
   it("that came under the same key is refused: it has no reply to give", async () => {
     const made = route("event");
     const clock = createVirtualClock();
-    const world = await startInMemory({ clock, set: setOf([made], [grantOf("maker/one", "producer", "a.b.v1")]) });
+    const world = await openBusWorld({ clock, set: setOf([made], [grantOf("maker/one", "producer", "a.b.v1")]) });
     open.push(world.bus);
     const tell = (id: string) => world.bus.accept(inboundOf("r", "maker/one", { id }, { id, headers: { case: "T-1" } }));
     await tell("e-1");

@@ -1,11 +1,12 @@
 /** Aggregation through the whole bus when its process is killed at any write: nothing accepted is lost, and one group gives one result. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { grantOf, inboundOf, setOf, SOURCE, startInMemory, type BusInMemory } from "#test/harness/bus-in-memory.ts";
+import { grantOf, inboundOf, openBusWorld, setOf, sourceOf, type BusWorld, type Send } from "#test/harness/bus-world.ts";
 import { createMemoryDisk, type MemoryDisk, type MemoryPorts } from "#test/harness/memory.ts";
 import { branchOf, contractOf, routeOf } from "#test/harness/route.ts";
+import { stepParts } from "#test/harness/step-parts.ts";
 import { createVirtualClock, type VirtualClock } from "#test/harness/virtual-clock.ts";
-import type { AvroRecord, Message } from "./envelope.ts";
+import type { Message } from "./envelope.ts";
 import { BusError } from "./errors.ts";
 import type { Collection, Json } from "./ports.ts";
 import type { Step } from "./route/runtime.ts";
@@ -14,18 +15,8 @@ import { aggregate } from "./route/steps/aggregate.ts";
 const MINUTE = 60_000;
 
 function gatherStep(count: number): Step {
-  const parts = {
-    pattern: "event",
-    place: () => "r.yaml:9",
-    nested: () => [],
-    map: () => (value: AvroRecord) => value,
-    type: (id: string) => {
-      throw new BusError("contract-unknown", id);
-    },
-    xmlToJson: undefined,
-  } as const;
   const correlate = { language: "path", field: "group", path: [] } as const;
-  return aggregate({ kind: "aggregate", path: [], correlate, complete: { count, timeout: MINUTE } }, parts);
+  return aggregate({ kind: "aggregate", path: [], correlate, complete: { count, timeout: MINUTE } }, stepParts("event"));
 }
 
 const worldOf = (steps: readonly Step[]) =>
@@ -34,7 +25,7 @@ const worldOf = (steps: readonly Step[]) =>
       routeOf({
         id: "r",
         contract: contractOf("event", "a.b.v1"),
-        sources: [SOURCE],
+        sources: [sourceOf()],
         steps,
         branches: [branchOf({ system: "taker/one" })],
       }),
@@ -50,7 +41,11 @@ function killed(disk: MemoryDisk, kill: Kill | undefined) {
   let writes = 0;
   const write = async <T>(work: () => Promise<T>): Promise<T> => {
     writes += 1;
-    if (!kill || writes < kill.at) return work();
+    if (!kill || writes < kill.at) {
+      const done = await work();
+      // what was under way at the kill may have missed the disk, and the dead process tells nobody that it was written
+      return kill && writes >= kill.at ? new Promise<T>(() => undefined) : done;
+    }
     if (writes === kill.at) {
       if (kill.after) await work();
       resolve(structuredClone(disk));
@@ -80,9 +75,15 @@ type Sent = { id: string; group: string; accepted: boolean };
 /** One process from start to kill (or to the end): sends what was not answered yet, then lets time pass. */
 async function live(clock: VirtualClock, disk: MemoryDisk, count: number, messages: readonly Sent[], kill?: Kill) {
   const { cut, dead } = killed(disk, kill);
-  let world: BusInMemory | undefined;
+  let world: BusWorld | undefined;
+  // noted here: a kill while the bus starts must not take with it what was sent by then
+  const sent: Message[] = [];
+  const send: Send = (message) => {
+    sent.push(message);
+    return { ok: true };
+  };
   const run = async (): Promise<undefined> => {
-    world = await startInMemory({ clock, set: worldOf([gatherStep(count)]), disk, ports: cut });
+    world = await openBusWorld({ clock, set: worldOf([gatherStep(count)]), disk, ports: cut, send });
     for (const message of messages.filter(({ accepted }) => !accepted)) {
       await world.bus.accept(inboundOf("r", "maker/one", { n: message.id, group: message.group }, { id: message.id }));
       message.accepted = true;
@@ -93,7 +94,7 @@ async function live(clock: VirtualClock, disk: MemoryDisk, count: number, messag
   };
   const left = await Promise.race([run(), dead]);
   if (left === undefined) await world?.bus.close();
-  return { left, sent: world?.sent ?? [], failures: world?.failures ?? [] };
+  return { left, sent, errors: world?.errors ?? [] };
 }
 
 const membersOf = ({ value }: Message) => (value["items"] as { n: string; group: string }[]).map(({ n, group }) => `${group} ${n}`);
@@ -113,8 +114,8 @@ describe("a process killed while it gathers", () => {
           const results = new Map<string, string[]>();
           for (const each of [...kills, undefined]) {
             const clock = createVirtualClock(now);
-            const { left, sent, failures } = await live(clock, disk, count, messages, each);
-            expect(failures).toEqual([]);
+            const { left, sent, errors } = await live(clock, disk, count, messages, each);
+            expect(errors).toEqual([]);
             for (const message of sent) {
               const members = membersOf(message);
               expect(results.get(message.envelope.id) ?? members).toEqual(members);
@@ -132,7 +133,19 @@ describe("a process killed while it gathers", () => {
           }
         },
       ),
-      { numRuns: 150 },
+      {
+        numRuns: 150,
+        examples: [
+          [
+            1,
+            ["a", "a", "a"],
+            [
+              { at: 7, after: false },
+              { at: 3, after: false },
+            ],
+          ],
+        ],
+      },
     );
   }, 120_000);
 });
@@ -151,7 +164,7 @@ describe("a group whose next step fails for good", () => {
     ["by time", 9, MINUTE + 2000],
   ])("ended %s leaves a dead letter of each message as it was accepted, once", async (_, count, wait) => {
     const clock = createVirtualClock();
-    const { bus, sent, failures } = await startInMemory({ clock, set: worldOf([gatherStep(count), fails]) });
+    const { bus, sent, errors } = await openBusWorld({ clock, set: worldOf([gatherStep(count), fails]) });
     for (const id of ["m-1", "m-2"]) {
       await bus.accept(inboundOf("r", "maker/one", { n: id, group: "a" }, { id }));
       await clock.advance(10);
@@ -167,7 +180,7 @@ describe("a group whose next step fails for good", () => {
       const body = (await bus.deadletters.show(id)).record?.envelope?.body;
       expect(JSON.parse(new TextDecoder().decode(body))).toMatchObject({ group: "a" });
     }
-    expect([sent, failures]).toEqual([[], []]);
+    expect([sent, errors]).toEqual([[], []]);
     await bus.close();
   });
 });

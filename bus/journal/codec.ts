@@ -4,6 +4,7 @@
  * Written by hand rather than as Avro because absent members cost nothing and no second object is built on reading.
  */
 import { BusError, CLASSES, type ErrorClass } from "../errors.ts";
+import type { Mutable } from "../mutable.ts";
 import { putByte, putBytes, putMap, putNumber, putText, reserve, takeByte, takeBytes } from "./bytes.ts";
 import { takeMap, takeNumber, takeText, type Sink, type Source } from "./bytes.ts";
 import { number, readEnvelope, text, writeEnvelope } from "./envelope-codec.ts";
@@ -26,8 +27,6 @@ const STEPS: readonly JournalStep[] = [
 const OUTCOMES: readonly JournalOutcome[] = ["ok", "denied", "failed", "duplicate", "dropped", "dead"];
 const STEP_NUMBERS: ReadonlyMap<string, number> = new Map(STEPS.map((step, number) => [step, number]));
 const OUTCOME_NUMBERS: ReadonlyMap<string, number> = new Map(OUTCOMES.map((outcome, number) => [outcome, number]));
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const ROUTE = 1 << 0;
 const BRANCH = 1 << 1;

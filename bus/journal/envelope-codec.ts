@@ -4,6 +4,7 @@
  */
 import type { CallContext, Envelope } from "../envelope.ts";
 import { BusError } from "../errors.ts";
+import type { Mutable } from "../mutable.ts";
 import {
   putBytes,
   putMap,
@@ -17,8 +18,6 @@ import {
   type Sink,
   type Source,
 } from "./bytes.ts";
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const SUBJECT = 1 << 0;
 const KEY = 1 << 1;

@@ -1,7 +1,7 @@
-/** A whole bus on ports in memory and a virtual clock, with outlets whose answers a test writes down. */
+/** A whole bus on ports in memory and a virtual clock, with outlets whose answers a test writes down; also again on the same disk. */
 import { createBus, type Bus } from "#bus/bus.ts";
 import type { AvroRecord, Message } from "#bus/envelope.ts";
-import type { Inbound } from "#bus/ports.ts";
+import type { Inbound, Inlet } from "#bus/ports.ts";
 import type { Branch, Grant, Route, RouteSet, Source, System } from "#bus/route/runtime.ts";
 import { createMemoryPorts, type MemoryDisk, type MemoryPorts } from "./memory.ts";
 import { branchOf, contractOf, routeOf } from "./route.ts";
@@ -51,11 +51,16 @@ export const SYSTEMS: ReadonlyMap<string, System> = new Map(
   ["asker/one", "asker/two", "maker/one", "taker/a", "taker/b", "provider/one"].map((id) => [id, systemOf(id)]),
 );
 
+/** The set of these routes and grants; every system that a grant or a branch names is registered, beside SYSTEMS. */
 export function setOf(routes: readonly Route[], grants: readonly Grant[]): RouteSet {
+  const named = [
+    ...grants.map(({ system }) => system),
+    ...routes.flatMap(({ branches }) => branches.flatMap(({ system }) => system ?? [])),
+  ];
   return {
     routes: new Map(routes.map((route) => [route.id, route])),
     grants,
-    systems: SYSTEMS,
+    systems: new Map([...SYSTEMS, ...named.filter((id) => !SYSTEMS.has(id)).map((id) => [id, systemOf(id)] as const)]),
     contracts: new Map(routes.map((route) => [route.contract.id, route.contract])),
   };
 }
@@ -108,23 +113,32 @@ export type BusWorld = MemoryPorts &
     sent: readonly Readonly<{ branch: string; message: Message; rows: number }>[];
     /** `step outcome branch code` of every journal row, in order. */
     rows(): readonly string[];
-    /** What `onError` was told. */
+    /** What `onError` was told, and routes that could not start. */
     errors: readonly string[];
   }>;
 
-export type BusWorldOptions = Readonly<{ set?: RouteSet; send?: Send; disk?: MemoryDisk; clock?: VirtualClock }>;
+export type BusWorldOptions = Readonly<{
+  set?: RouteSet;
+  send?: Send;
+  disk?: MemoryDisk;
+  clock?: VirtualClock;
+  inlet?: (route: Route) => Inlet | undefined;
+  /** Puts itself around the ports, for example to cut them off. */
+  ports?: (plain: MemoryPorts) => MemoryPorts;
+}>;
 
 /** The caller closes `bus`. */
 export async function openBusWorld(options: BusWorldOptions = {}): Promise<BusWorld> {
   const clock = options.clock ?? createVirtualClock(START);
-  const ports = createMemoryPorts(clock, options.disk);
+  const plain = createMemoryPorts(clock, options.disk);
+  const ports = options.ports?.(plain) ?? plain;
   const send = options.send ?? (() => ({ ok: true }));
   const sent: { branch: string; message: Message; rows: number }[] = [];
   const errors: string[] = [];
   const bus = await createBus({
     clock,
     ...ports,
-    inlet: () => undefined,
+    inlet: options.inlet ?? (() => undefined),
     outlets: (_route: Route, branch: Branch) => [
       {
         endpoint: `http://${branch.name}`,
@@ -137,7 +151,8 @@ export async function openBusWorld(options: BusWorldOptions = {}): Promise<BusWo
     ],
     onError: (error, where) => void errors.push(`${where}: ${String(error)}`),
   });
-  await bus.apply(options.set ?? setOf([lookup(), changed(), register()], GRANTS));
+  const failed = await bus.apply(options.set ?? setOf([lookup(), changed(), register()], GRANTS));
+  errors.push(...failed.map(({ route, error }) => `route ${route}: ${String(error)}`));
   const rows = (): readonly string[] =>
     ports.journal.records.map((row) => [row.step, row.outcome, row.branch, row.errorCode].filter(Boolean).join(" "));
   return { ...ports, bus, clock, sent, errors, rows };

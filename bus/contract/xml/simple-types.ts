@@ -1,4 +1,5 @@
 /** xs:simpleType: restriction with facets, list, union (XML Schema 1.0 part 2 §4). */
+import type { Mutable } from "../../mutable.ts";
 import type { Facets, SimpleType } from "./facets.ts";
 import { compileScalar, normalize } from "./facets.ts";
 import type { WhiteSpace } from "./builtins.ts";
@@ -62,8 +63,6 @@ export function restrict(node: XNode, base: SimpleType, name?: Name): SimpleType
 const COUNTS = ["length", "minLength", "maxLength", "totalDigits", "fractionDigits"] as const;
 const BOUNDS = ["minInclusive", "maxInclusive", "minExclusive", "maxExclusive"] as const;
 const OTHER = new Set(["annotation", "simpleType", "attribute", "attributeGroup", "anyAttribute"]);
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function readFacets(node: XNode): Facets {
   const facets: Mutable<Facets> = { patterns: [] };
