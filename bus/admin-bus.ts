@@ -52,7 +52,7 @@ export function createAdmin(parts: AdminParts): Admin {
       const actId = newId(time);
       const detail = `${paused ? "pause" : "resume"} by ${operator}: ${reason}`;
       await journal.append([{ step: "act", outcome: "ok", time, id: actId, correlationId: actId, route: id, detail }]);
-      running.pause(paused);
+      await bus.pause(running.route, paused);
     },
     journal: (query) => journal.find(query),
     async trace(id) {

@@ -1,6 +1,8 @@
 /** The bus put together from its parts: takes messages, applies a set of routes as a whole, stops without losing anything. */
 import { authorise, indexGrants } from "./access/grants.ts";
-import { createQuotas } from "./access/quota.ts";
+import { createQuotaPool } from "./access/quota-pool.ts";
+import { createQuotas, type Quotas } from "./access/quota.ts";
+import { createSharedQuotas } from "./access/shared-quota.ts";
 import { redeem } from "./claim-check.ts";
 import type { Leases } from "./cluster/lease.ts";
 import { createCommands, type Commands } from "./commands.ts";
@@ -10,6 +12,7 @@ import { createReplays, type ReplayAdmin } from "./delivery/replay.ts";
 import { createGatherer } from "./gather.ts";
 import type { Accept, Clock, Inlet, Journal, Store, Transport } from "./ports.ts";
 import type { View } from "./passage.ts";
+import { createPauses } from "./pauses.ts";
 import { createPipeline } from "./pipeline.ts";
 import { predicateOf } from "./route/predicate.ts";
 import type { Predicate, Route, RouteSet, Source } from "./route/runtime.ts";
@@ -38,6 +41,8 @@ export interface Bus {
   readonly replays: ReplayAdmin;
   readonly commands: Commands;
   view(): View;
+  /** Holds a route, or lets it go on, on every process of the cluster. Resolves when that is durable and done here. */
+  pause(route: Route, paused: boolean): Promise<void>;
   /** Replaces what runs: routes whose revision is the same go on untouched, a route that cannot start is reported and left out. */
   apply(set: RouteSet): Promise<readonly Readonly<{ route: string; error: unknown }>[]>;
   /** Takes up the replays that a former process left running, and forgets dead letters that were kept long enough. */
@@ -62,7 +67,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     },
   });
   const gatherer = await createGatherer({ clock, store });
-  const quotas = createQuotas(clock, (grant, from) => countUses(journal, grant, from));
+  const quotas = await quotasOf(parts);
   const context = await createStepContexts({ clock, journal, store, view: () => view, accept: () => accept });
   const accept = createPipeline({
     clock,
@@ -75,8 +80,18 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     stopping: () => stopping,
     context,
   });
+  const pauses = await createPauses({
+    store,
+    clock,
+    shared: parts.leases !== undefined,
+    onError: parts.onError,
+    changed(id) {
+      const running = view.routes.get(id);
+      running?.pause(pauses.of(running.route));
+    },
+  });
   const inlets = new Map<string, readonly Inlet[]>();
-  const shared = { ...parts, endpoints, deadletters, commands, gatherer, context, view: () => view };
+  const shared = { ...parts, endpoints, deadletters, commands, gatherer, context, pauses, view: () => view };
   // a replay is a new act: whoever sent the message must still be allowed to
   const recheck: Recheck = (route, _branch, envelope) => void authorise(route, view.grants, view.systems, envelope.source, clock.now());
   const find = (id: string): RunningRoute | undefined => view.routes.get(id);
@@ -130,6 +145,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     const running = await startRoute(shared, next);
     routes.set(next.id, running);
     view = { ...view, routes };
+    running.pause(pauses.of(next)); // what was said while it started
     await openInlets(next);
   };
 
@@ -157,6 +173,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     replays,
     commands,
     view: () => view,
+    pause: (route, paused) => pauses.say(route, paused),
     async resume() {
       await deadletters.expire();
       await replays.recover();
@@ -170,6 +187,8 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     async close() {
       stopping = true;
       await applying;
+      await pauses.close();
+      await quotas.close();
       await sweeper.close();
       await replays.close();
       await Promise.all([...inlets.keys()].map(closeInlets));
@@ -182,6 +201,12 @@ export async function createBus(parts: BusParts): Promise<Bus> {
 /** The expression of a replay's `where`. */
 function whereOf(text: string): Predicate {
   return predicateOf({ language: "jsonata", text, namespaces: {}, path: [] }, "--where");
+}
+
+async function quotasOf({ clock, journal, store, leases, onError }: BusParts): Promise<Quotas> {
+  const count = (grant: string, from: number): Promise<number> => countUses(journal, grant, from);
+  if (leases === undefined) return createQuotas(clock, count);
+  return createSharedQuotas({ clock, pool: await createQuotaPool({ store, clock, count }), onError });
 }
 
 /** Accepted messages under a grant since a time; asked once per grant and window after a start. */

@@ -9,6 +9,7 @@ import { topicOf, type AvroRecord, type Message } from "./envelope.ts";
 import type { Clock, Journal, Outlet, Store, Transport } from "./ports.ts";
 import type { View } from "./passage.ts";
 import type { Gatherer } from "./gather.ts";
+import type { Pauses } from "./pauses.ts";
 import { createReduction } from "./reduction.ts";
 import type { Branch, Grant, Route, StepContext } from "./route/runtime.ts";
 import { stagedTopic, startStage } from "./stage.ts";
@@ -40,6 +41,7 @@ export type RunningParts = Readonly<{
   deadletters: DeadLetters;
   commands: Commands;
   gatherer: Gatherer;
+  pauses: Pick<Pauses, "of">;
   outlets: OutletFactory;
   context: (route: string, signal: AbortSignal) => StepContext;
   view: () => View;
@@ -57,7 +59,7 @@ export async function startRoute(parts: RunningParts, route: Route): Promise<Run
   const branches = route.contract.pattern === "query" ? [] : await startBranches(parts, route, outlets);
   const staged = stagedTopic(route);
   const stage = staged === undefined ? undefined : await startStage(parts, route, staged);
-  let paused = route.state === "paused";
+  let paused = parts.pauses.of(route);
   for (const branch of branches) branch.pause(paused);
   return {
     route,

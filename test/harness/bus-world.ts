@@ -1,5 +1,6 @@
 /** A whole bus on ports in memory and a virtual clock, with outlets whose answers a test writes down; also again on the same disk. */
 import { createBus, type Bus } from "#bus/bus.ts";
+import { createLeases } from "#bus/cluster/lease.ts";
 import type { AvroRecord, Message } from "#bus/envelope.ts";
 import type { Inbound, Inlet } from "#bus/ports.ts";
 import type { Branch, Grant, Route, RouteSet, Source, System } from "#bus/route/runtime.ts";
@@ -125,6 +126,8 @@ export type BusWorldOptions = Readonly<{
   inlet?: (route: Route) => Inlet | undefined;
   /** Puts itself around the ports, for example to cut them off. */
   ports?: (plain: MemoryPorts) => MemoryPorts;
+  /** Name of this process in a cluster; undefined = it is alone. */
+  node?: string;
 }>;
 
 /** The caller closes `bus`. */
@@ -139,6 +142,7 @@ export async function openBusWorld(options: BusWorldOptions = {}): Promise<BusWo
     clock,
     ...ports,
     inlet: options.inlet ?? (() => undefined),
+    leases: options.node === undefined ? undefined : await createLeases({ store: ports.store, clock, node: options.node, sole: false }),
     outlets: (_route: Route, branch: Branch) => [
       {
         endpoint: `http://${branch.name}`,
