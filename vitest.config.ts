@@ -19,7 +19,7 @@ export default defineConfig({
           pool: "threads" as const,
         },
       },
-      project("conformance", ["**/*.conformance.test.ts"], 30_000),
+      project("conformance", ["**/*.conformance.test.ts"], 120_000),
       project("flow", ["**/*.flow.test.ts"], 60_000),
       project("attack", ["**/*.attack.test.ts"], 60_000),
       project("real", ["**/*.real.test.ts"], 120_000),

@@ -253,8 +253,7 @@ describe.skipIf(!server)("nodes on one MongoDB", () => {
     expect(written.map(({ position }) => position)).toEqual(positions.sort((x, y) => x - y));
   });
 
-  // beside other suites the revived server did not answer once, and all after it failed: it runs where no other suite does
-  it.skipIf(!ours || process.env["CI"] !== undefined)(
+  it.skipIf(!ours)(
     "while the server is away appends, reads and documents fail in bounded time; afterwards everything goes on",
     async () => {
       const { port } = await world({ patience: 1_500, queueRecords: 50 });
@@ -266,7 +265,8 @@ describe.skipIf(!server)("nodes on one MongoDB", () => {
       expect(await codeOf(port.journal.read(0, 10))).toBe("journal-failed");
       expect(await codeOf(people.insert("p1", { name: "x" }))).toBe("store-unavailable");
       await server?.revive?.();
-      await port.journal.append([record("after")]);
+      // Within its short patience the driver need not have found the server again yet.
+      await eventually(async () => (await codeOf(port.journal.append([once("after", "k")]))) === "", "an append", 60_000);
       await people.insert("p2", { name: "y" });
       expect((await tail(port.journal, 2)).map(({ id }) => id)).toEqual(["before", "after"]);
     },

@@ -44,8 +44,8 @@ export function suite<T>(
   });
 }
 
-/** Resolves when `done` says so; fails after `ms`. */
-export async function eventually(done: () => boolean | Promise<boolean>, what: string, ms = 8_000): Promise<void> {
+/** Resolves when `done` says so; fails after `ms`. A machine that does other work too may be slow. */
+export async function eventually(done: () => boolean | Promise<boolean>, what: string, ms = 60_000): Promise<void> {
   const until = performance.now() + ms;
   while (!(await done())) {
     if (performance.now() > until) throw new Error(`did not happen within ${ms} ms: ${what}`);

@@ -5,16 +5,17 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MongoClient } from "mongodb";
+import { freePort } from "./ports.ts";
 import { dockerAnswers, firstOf, type Server } from "./servers.ts";
 
 const IMAGE = "mongo:8";
 const FERRETDB = "v1.24.2";
 const READY_MS = 60_000;
+const TRY_MS = 5_000;
 
 /** Takes a second or two where a program is there, minutes where it must be built first. */
 export async function mongoServer(): Promise<Server | undefined> {
@@ -193,14 +194,22 @@ async function own(command: string, program: Program, from: string): Promise<Ser
   const port = await freePort();
   const url = `mongodb://127.0.0.1:${port}/?directConnection=true`;
   const log = openSync(join(home, "output.log"), "a");
+  const lastWords = (): string => readFileSync(join(home, "output.log"), "utf8").trim().slice(-500);
   let child: ChildProcess | undefined;
   const start = async (): Promise<string> => {
     mkdirSync(data, { recursive: true });
     const fresh = !existsSync(join(data, "WiredTiger"));
-    child = spawn(command, program.args(data, port), { stdio: ["ignore", log, log], cwd: home });
-    child.once("error", () => undefined);
-    if (fresh && program.replicaSet !== undefined) await initiate(url, program.replicaSet, `127.0.0.1:${port}`);
-    return answers(url, READY_MS);
+    const started = spawn(command, program.args(data, port), { stdio: ["ignore", log, log], cwd: home });
+    child = started;
+    const ended = new Promise<never>((_, reject) => {
+      started.once("error", reject);
+      started.once("exit", (code, signal) => reject(new Error(`it ended with ${String(code ?? signal)}: ${lastWords()}`)));
+    });
+    const ready = async (): Promise<string> => {
+      if (fresh && program.replicaSet !== undefined) await initiate(url, program.replicaSet, `127.0.0.1:${port}`);
+      return answers(url, READY_MS, () => started.exitCode === null && started.signalCode === null);
+    };
+    return Promise.race([ready(), ended]);
   };
   const kill = async (): Promise<void> => {
     const running = child;
@@ -229,25 +238,33 @@ async function own(command: string, program: Program, from: string): Promise<Ser
       close,
     };
   } catch (error) {
-    const said = readFileSync(join(home, "output.log"), "utf8").trim().split("\n").at(-1);
+    const said = lastWords();
     await close();
-    throw new Error(`${command} did not answer: ${said ?? ""}`, { cause: error });
+    throw new Error(`${command} did not answer: ${said}`, { cause: error });
   }
 }
 
-/** What the server says of itself, as soon as it takes writes. */
-async function answers(url: string, ms: number): Promise<string> {
-  return withClient(url, ms, async (client) => {
-    const admin = client.db("admin");
-    const until = performance.now() + ms;
-    while ((await admin.command({ hello: 1 }))["isWritablePrimary"] !== true) {
-      if (performance.now() > until) throw new Error(`the server takes no writes after ${ms} ms`);
-      await sleep(100);
+/** What the server says of itself, as soon as it takes writes. A connection that breaks while it starts is no answer yet. */
+async function answers(url: string, ms: number, alive: () => boolean = () => true): Promise<string> {
+  const until = performance.now() + ms;
+  for (;;) {
+    try {
+      const said = await withClient(url, TRY_MS, introduction);
+      if (said !== undefined) return said;
+    } catch (error) {
+      if (performance.now() > until || !alive()) throw error;
     }
-    const info = await admin.command({ buildInfo: 1 });
-    if (info["ferretdbVersion"] !== undefined) return `FerretDB ${FERRETDB} (as MongoDB ${String(info["version"])})`;
-    return `MongoDB ${String(info["version"])}`;
-  });
+    if (performance.now() > until) throw new Error(`the server takes no writes after ${ms} ms`);
+    await sleep(100);
+  }
+}
+
+async function introduction(client: MongoClient): Promise<string | undefined> {
+  const admin = client.db("admin");
+  if ((await admin.command({ hello: 1 }))["isWritablePrimary"] !== true) return undefined;
+  const info = await admin.command({ buildInfo: 1 });
+  if (info["ferretdbVersion"] !== undefined) return `FerretDB ${FERRETDB} (as MongoDB ${String(info["version"])})`;
+  return `MongoDB ${String(info["version"])}`;
 }
 
 async function initiate(url: string, name: string, host: string): Promise<void> {
@@ -261,15 +278,4 @@ async function withClient<T>(url: string, ms: number, work: (client: MongoClient
   } finally {
     await client.close();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no free port"))));
-    });
-  });
 }

@@ -1,9 +1,9 @@
 /** A NATS server with JetStream for tests, had by the ways of servers.ts. Its data lies in a temporary folder. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./ports.ts";
 import { dockerAnswers, firstOf, type Server } from "./servers.ts";
 
 const IMAGE = "nats:2.12.1";
@@ -127,15 +127,4 @@ async function ready(child: ChildProcess, log: string, times: number): Promise<v
       throw new Error(`nats-server did not start: ${text().slice(-500)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }

@@ -1,10 +1,10 @@
 /** A real RabbitMQ for tests: one node of our own on loopback, with its own name, ports, cookie and data, or one that is given. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "amqplib";
+import { freePorts } from "./ports.ts";
 import { dockerAnswers, firstOf, type Server } from "./servers.ts";
 
 /** `ctl` runs `rabbitmqctl` on the node; undefined for servers that are not ours. */
@@ -78,7 +78,7 @@ async function ownNode(from: string): Promise<RabbitServer | undefined> {
   const bin = scripts();
   if (bin === undefined) return undefined;
   const home = mkdtempSync(join(tmpdir(), "mbus-rabbit-"));
-  const [port, dist, epmdPort] = await freePorts();
+  const [port = 0, dist = 0, epmdPort = 0] = await freePorts(3);
   const env = nodeEnvironment(home, port, dist, epmdPort);
   writeFileSync(
     join(home, "rabbitmq.conf"),
@@ -190,20 +190,4 @@ async function control(bin: string, env: NodeJS.ProcessEnv, args: readonly strin
   const status = await new Promise((resolve) => child.once("close", resolve));
   if (status !== 0) throw new Error(`rabbitmqctl ${args[0]} failed: ${output}`);
   return output;
-}
-
-/** Three ports that were free a moment ago, held together so that they differ. */
-async function freePorts(): Promise<readonly [number, number, number]> {
-  const holders = await Promise.all(
-    [0, 1, 2].map(
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer().once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = holders.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(holders.map((server) => new Promise((resolve) => server.close(resolve))));
-  return [ports[0] ?? 0, ports[1] ?? 0, ports[2] ?? 0];
 }
