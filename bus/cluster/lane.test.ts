@@ -22,7 +22,7 @@ function world() {
   const settled: number[] = [];
   const paused: boolean[] = [];
   const errors: string[] = [];
-  const state = { last: 0, valid: true, depth: 0 as number | undefined };
+  const state = { last: 0, valid: true, depth: 0 as number | undefined, readies: 0 };
   let handler: (message: Taken) => void = () => undefined;
   const broker: Broker = {
     ...createMemoryBroker(),
@@ -61,7 +61,7 @@ function world() {
         parked: await openParked(store),
         lease: { name: "partition 0", valid: () => state.valid, renew: () => Promise.resolve(true), release: () => Promise.resolve() },
         begin: () => Promise.resolve(0),
-        ready: () => undefined,
+        ready: () => void state.readies++,
         onError: (error) => errors.push(String(error)),
       }),
     come: (position: number, key?: string, more: Partial<Taken> = {}): void => {
@@ -98,6 +98,24 @@ const one = (lane: RunningLane): Work => {
 };
 
 describe("a lane", () => {
+  it("says again what is ready when its lease was renewed after it had lapsed, though nothing more comes", async () => {
+    const { clock, state, open, come } = world();
+    const lane = await open();
+    state.valid = false;
+    come(1);
+    await clock.settle();
+    expect(state.readies).toBe(1); // the group looked, and found no lane that may work
+    await clock.advance(5_000);
+    expect(state.readies).toBe(1);
+    state.valid = true;
+    await clock.advance(1_000);
+    expect(state.readies).toBeGreaterThan(1);
+    expect(taken(lane).map(({ position }) => position)).toEqual([1]);
+    const { readies } = state;
+    await clock.advance(5_000);
+    expect(state.readies).toBe(readies);
+    await clock.until(lane.close());
+  });
   it("hands out nothing before its cursor covers it", async () => {
     const { clock, open, come, cursor } = world();
     const lane = await open();

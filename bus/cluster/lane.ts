@@ -211,6 +211,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       await clock.sleep(SAVE_EVERY, stop.signal).catch(() => undefined);
       if (stop.signal.aborted) return;
       if (dirty) await save().catch(failed);
+      if (ready.length > 0 && lease.valid()) parts.ready(); // a lease that lapsed and was renewed tells nobody
       await missing().catch(failed);
     }
   }
