@@ -6,6 +6,7 @@ import { describe, lookOf, nullable, recordIn, withoutNull, type Look, type Reco
 import { meant } from "../near.ts";
 import type { Finding } from "./findings.ts";
 import type { MapEntry, MapFile, MapSource } from "./map-document.ts";
+import { misfitOf } from "./map-literal.ts";
 
 type Checking = Readonly<{ file: string; findings: Finding[]; root: Shape | undefined }>;
 
@@ -97,6 +98,7 @@ function checkSource(checking: Checking, entry: MapEntry, from: Shape | undefine
     case "value":
       if (to !== undefined && source.value === null && !nullable(to))
         fault(checking, entry, "map-type", `\`${target}\` may not be null; it is ${describe(to)}`);
+      else tellMisfit(checking, entry, "the literal is", source.value, to, target);
       break;
     case "path":
       checkKind(checking, entry, resolve(checking, entry, source.from, from), source, to, target);
@@ -205,8 +207,11 @@ function checkKind(
       text: `\`${source.from}\` may be absent but \`${target}\` is required; give a \`default\`, or such messages fail`,
     });
   }
+  if (source.default !== undefined) tellMisfit(checking, entry, "the default is", source.default, to, target);
   if (source.table !== undefined) {
-    checkTable(checking, entry, source, to, target);
+    const items = withoutNull(to);
+    const listed = from !== undefined && withoutNull(from).kind === "array" && items.kind === "array";
+    for (const value of source.table.values()) tellMisfit(checking, entry, "the table gives", value, listed ? items.items : to, target);
     return;
   }
   const last = source.converts.at(-1);
@@ -214,13 +219,9 @@ function checkKind(
   else if (from !== undefined) compareShapes(checking, entry, from, to, source.from, target);
 }
 
-function checkTable(checking: Checking, entry: MapEntry, source: Extract<MapSource, { kind: "path" }>, to: Shape, target: string): void {
-  const bare = withoutNull(to);
-  if (bare.kind !== "enum") return;
-  for (const value of [...(source.table?.values() ?? []), ...(source.default === undefined ? [] : [source.default])]) {
-    if (value === null || bare.symbols.includes(String(value))) continue;
-    fault(checking, entry, "map-type", `\`${target}\` is ${describe(bare)}; the table gives \`${String(value)}\``);
-  }
+function tellMisfit(checking: Checking, entry: MapEntry, what: string, value: unknown, to: Shape | undefined, target: string): void {
+  const misfit = to === undefined ? undefined : misfitOf(value, to);
+  if (misfit !== undefined) fault(checking, entry, "map-type", `\`${target}\` is ${misfit.wanted}; ${what} ${misfit.given}`);
 }
 
 function compareShapes(checking: Checking, entry: MapEntry, from: Shape, to: Shape, path: string, target: string): void {

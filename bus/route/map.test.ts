@@ -335,6 +335,18 @@ describe("checking a map against the shapes", () => {
   });
 
   it.each([
+    ["age: { value: 5 }"],
+    ["age: { value: null }"],
+    ["age: { value: -2147483648 }"],
+    ["age: { from: Note, table: { A: 1, B: 2 }, default: 0 }"],
+    ["state: { from: Note, table: { A: on, B: off }, default: off }"],
+    ["changes: { value: [{ field: x }] }"],
+    ["home: { value: { city: x } }"],
+  ])("lets a literal of the target's kind stand: %s", (line) => {
+    expect(check(`map:\n  code: Code\n  ${line}`)).toEqual([]);
+  });
+
+  it.each([
     ["map: { age: Age }", "1 error map-target-missing required field `code` of the target is not mapped; add it ("],
     ["map:\n  code: Cod", "2 error map-source-unknown the source has no field `Cod`; did you mean `Code`?"],
     ["map:\n  code: Home.Town", "2 error map-source-unknown `Home` of the source has no field `Town`"],
@@ -353,6 +365,32 @@ describe("checking a map against the shapes", () => {
     ],
     ["map:\n  code: Code\n  home.town: Code", "3 error map-target-unknown the target has no field `home.town`"],
     ["map:\n  code: { value: null }", "2 error map-type `code` may not be null"],
+    ["map:\n  code: { value: 007 }", '2 error map-type `code` is text; the literal is `7`, a number; write it in quotes: "7"'],
+    ["map:\n  code: { value: true }", '2 error map-type `code` is text; the literal is `true`, true or false; write it in quotes: "true"'],
+    ["map:\n  code: { value: [a] }", '2 error map-type `code` is text; the literal is `["a"]`, a list'],
+    [
+      'map:\n  code: Code\n  age: { value: "5" }',
+      "3 error map-type `age` is a whole number of 32 bits; the literal is `5`, a text; write 5 without quotes",
+    ],
+    ["map:\n  code: Code\n  age: { value: 2.5 }", "3 error map-type `age` is a whole number of 32 bits; the literal is `2.5`"],
+    [
+      "map:\n  code: Code\n  age: { value: 3000000000 }",
+      "3 error map-type `age` is a whole number of 32 bits; the literal is `3000000000`",
+    ],
+    ["map:\n  code: Code\n  state: { value: onn }", "3 error map-type `state` is one of on, off; the literal is `onn`"],
+    ["map:\n  code: Code\n  home: { value: x }", "3 error map-type `home` is"],
+    [
+      "map:\n  code: { from: Note, table: { A: 1 } }",
+      '2 error map-type `code` is text; the table gives `1`, a number; write it in quotes: "1"',
+    ],
+    [
+      "map:\n  code: { from: Note, table: { A: a }, default: 0 }",
+      '2 error map-type `code` is text; the default is `0`, a number; write it in quotes: "0"',
+    ],
+    [
+      "map:\n  code: { from: Note, default: false }",
+      '2 error map-type `code` is text; the default is `false`, true or false; write it in quotes: "false"',
+    ],
   ])("%j", (text, expected) => {
     expect(check(text).some((line) => line.startsWith(expected))).toBe(true);
   });

@@ -12,7 +12,6 @@ const WORDS: Readonly<Record<string, string>> = {
   BAD_SCALAR_START: "a value cannot begin with this character; put the value in quotes",
   BLOCK_AS_IMPLICIT_KEY: "a nested block cannot stand here; begin it on a new line and indent it, or quote a text that holds `: `",
   BLOCK_IN_FLOW: "an indented block cannot stand between { } or [ ]; write it on one line, or leave the brackets out",
-  DUPLICATE_KEY: "this key stands twice in one block; remove one of them",
   IMPOSSIBLE: "this is not readable as YAML",
   KEY_OVER_1024_CHARS: "a key is longer than 1024 characters; is a `: ` missing?",
   MISSING_CHAR: "a character is missing",
@@ -30,10 +29,14 @@ const WORDS: Readonly<Record<string, string>> = {
 export function plainWords(error: YAMLError, text: string): string {
   if (/^[ ]*\t/.test(lineAt(text, error.pos[0]))) return WORDS["TAB_AS_INDENT"] ?? error.message;
   const words = WORDS[error.code] ?? error.message.split("\n")[0] ?? error.code;
-  if (error.code === "DUPLICATE_KEY") return `\`${keyAt(text, error.pos[0])}\`: ${words}`;
   if (error.code === "BAD_INDENT" && /flow/i.test(error.message)) return OPEN_BRACKET;
   if (error.code === "MISSING_CHAR") return missing(error.message);
   return words;
+}
+
+/** A key that stands twice; the parser does not look for it. */
+export function twiceWords(name: string): string {
+  return `\`${name.slice(0, 64)}\`: this key stands twice in one block; remove one of them`;
 }
 
 const OPEN_BRACKET = "brackets that open above are not closed; add `}` or `]` at the end of the line before";
@@ -50,10 +53,6 @@ function missing(message: string): string {
     return `brackets that open here or above are not closed as they should; add \`,\` between the items and \`${close}\` at the end`;
   }
   return char === undefined ? `a character is missing: ${message.split("\n")[0] ?? ""}` : `a \`${char}\` is missing here`;
-}
-
-function keyAt(text: string, offset: number): string {
-  return /^["']?([^:"'\n{}[\],]{1,64})/.exec(text.slice(offset))?.[1]?.trim() ?? "key";
 }
 
 function lineAt(text: string, offset: number): string {

@@ -2,7 +2,7 @@
 import type { Spot } from "../documents.ts";
 import type { Finding } from "../findings.ts";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type ParsedNode, type YAMLError } from "yaml";
-import { plainWords } from "./syntax.ts";
+import { plainWords, twiceWords } from "./syntax.ts";
 
 export type ScalarNode = Readonly<{
   kind: "scalar";
@@ -25,40 +25,89 @@ export const MAX_TEXT = 1024 * 1024;
 const MAX_NODES = 50_000;
 const MAX_DEPTH = 64;
 
-type Context = { readonly file: string; readonly text: string; readonly lines: LineCounter; document: Document.Parsed; nodes: number };
+type Context = {
+  readonly file: string;
+  readonly text: string;
+  readonly lines: LineCounter;
+  readonly document: Document.Parsed;
+  nodes: number;
+  /** The first key that stands twice in one block, by its place in the text. */
+  twice: Readonly<{ name: string; offset: number }> | undefined;
+};
 class Limit extends Error {}
+/** The document says something that has no meaning here. */
+class Refused extends Error {
+  readonly spot: Spot;
+  constructor(spot: Spot, text: string) {
+    super(text);
+    this.spot = spot;
+  }
+}
+
+/** Marks of the byte order that editors and joined files leave at the beginning of a document; they take no column. */
+const MARKS = /^\uFEFF/gm;
 
 /** Every YAML document of a file; empty ones are left out. */
-export function readTrees(file: string, text: string): readonly Tree[] {
+export function readTrees(file: string, written: string): readonly Tree[] {
   const start: Spot = { file, line: 1, column: 1 };
-  if (text.length > MAX_TEXT) return [faulty(start, "file-too-large", "the file is larger than 1 MiB; split it into several files")];
+  if (written.length > MAX_TEXT) return [faulty(start, "file-too-large", "the file is larger than 1 MiB; split it into several files")];
+  const text = written.replace(MARKS, "");
   const lines = new LineCounter();
   try {
-    const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, logLevel: "silent" });
+    const documents = parseAllDocuments(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      stringKeys: true,
+      logLevel: "silent",
+      uniqueKeys: false,
+    });
     if (!Array.isArray(documents)) return [];
-    return documents.flatMap((document) => treeOf({ file, text, lines, document, nodes: 0 }));
+    return documents.flatMap((document) => treeOf({ file, text, lines, document, nodes: 0, twice: undefined }));
   } catch {
-    return [faulty(start, "yaml-too-deep", `the YAML cannot be read: it is nested deeper than ${MAX_DEPTH} levels`)];
+    return [faulty(start, "yaml-too-deep", TOO_DEEP)];
   }
+}
+
+const TOO_DEEP = `the document is nested deeper than ${MAX_DEPTH} levels; flatten it`;
+/** The parser nests as the text does, and ends where its own stack ends. */
+const isTooDeep = (error: YAMLError): boolean => /call stack/i.test(error.message);
+
+/** Under another version of YAML the same letters mean something else: `yes` is true, `010` is 8. */
+function otherVersion(context: Context): Tree | undefined {
+  const { version, explicit } = context.document.directives?.yaml ?? {};
+  if (explicit !== true || version === "1.2") return undefined;
+  const at = context.text.slice(0, context.document.contents?.range[0] ?? context.document.range[1]).lastIndexOf("%YAML");
+  const text = "a `%YAML 1.1` line gives `yes`, `no` and `010` another meaning than all other files have; take it out";
+  return faulty(spotAt(context, Math.max(0, at)), "yaml-syntax", text);
 }
 
 function treeOf(context: Context): readonly Tree[] {
   const { document } = context;
+  const old = otherVersion(context);
+  if (old) return [old];
   const spot = spotAt(context, document.contents?.range[0] ?? document.range[0]);
   const fault = firstOf([...document.errors, ...document.warnings]);
-  const findings = fault
-    ? [finding(spotAt(context, placeOf(fault, document.contents)), "yaml-syntax", plainWords(fault, context.text))]
-    : [];
-  if (document.contents === null || document.contents === undefined)
-    return findings.length > 0 ? [{ root: undefined, spot, findings }] : [];
+  if (fault && isTooDeep(fault)) return [faulty(spot, "yaml-too-deep", TOO_DEEP)];
   try {
-    const root = nodeOf(context, document.contents, 0);
-    const empty = root.kind === "scalar" && root.value === null && findings.length === 0;
-    return empty ? [] : [{ root, spot, findings }];
+    const root = document.contents ? nodeOf(context, document.contents, 0) : undefined;
+    const findings = faultsOf(context, fault);
+    const empty = !root || (root.kind === "scalar" && root.value === null);
+    return empty && findings.length === 0 ? [] : [{ root, spot, findings }];
   } catch (error) {
-    if (!(error instanceof Limit)) throw error;
-    return [findings.length > 0 ? { root: undefined, spot, findings } : faulty(spot, "yaml-too-deep", error.message)];
+    const findings = faultsOf(context, fault);
+    if (findings.length > 0) return [{ root: undefined, spot, findings }];
+    if (error instanceof Refused) return [faulty(error.spot, "yaml-syntax", error.message)];
+    if (error instanceof Limit) return [faulty(spot, "yaml-too-deep", error.message)];
+    throw error;
   }
+}
+
+/** What the parser found, or a key that stands twice: the one that comes first. Later ones are often only its echo. */
+function faultsOf(context: Context, fault: YAMLError | undefined): readonly Finding[] {
+  const { twice } = context;
+  if (twice && (!fault || twice.offset < fault.pos[0]))
+    return [finding(spotAt(context, twice.offset), "yaml-syntax", twiceWords(twice.name))];
+  return fault ? [finding(spotAt(context, placeOf(fault, context.document.contents)), "yaml-syntax", plainWords(fault, context.text))] : [];
 }
 
 /** A quote that never ends swallows the rest and is missed only there; the fault is where it opens: at the last value. */
@@ -80,10 +129,14 @@ function firstOf(errors: readonly YAMLError[]): YAMLError | undefined {
 function nodeOf(context: Context, node: ParsedNode | null, depth: number, fallback = 0): TreeNode {
   context.nodes += 1;
   if (context.nodes > MAX_NODES) throw new Limit(`the document has more than ${MAX_NODES} values (aliases included); split it`);
-  if (depth > MAX_DEPTH) throw new Limit(`the document is nested deeper than ${MAX_DEPTH} levels; flatten it`);
+  if (depth > MAX_DEPTH) throw new Limit(TOO_DEEP);
   const start = node?.range?.[0] ?? fallback;
   const spot = spotAt(context, start);
-  if (isAlias(node)) return nodeOf(context, (node.resolve(context.document) ?? null) as ParsedNode | null, depth + 1, start);
+  if (isAlias(node)) {
+    const named = node.resolve(context.document) as ParsedNode | undefined;
+    if (named) return nodeOf(context, named, depth + 1, start);
+    throw new Refused(spot, `nothing above is called \`&${node.source}\`; define it before this \`*${node.source}\`, or quote the text`);
+  }
   if (isSeq<ParsedNode | null>(node))
     return { kind: "list", items: node.items.map((item) => nodeOf(context, item, depth + 1, start)), spot };
   if (isMap<ParsedNode, ParsedNode | null>(node)) {
@@ -91,11 +144,17 @@ function nodeOf(context: Context, node: ParsedNode | null, depth: number, fallba
     for (const { key, value } of node.items) {
       const name = isScalar(key) ? String(key.value) : "?";
       const at = (key as ParsedNode | null)?.range?.[0] ?? start;
-      if (!entries.has(name)) entries.set(name, { key: spotAt(context, at), node: nodeOf(context, value, depth + 1, at) });
+      if (entries.has(name)) noteTwice(context, name, at);
+      else entries.set(name, { key: spotAt(context, at), node: nodeOf(context, value, depth + 1, at) });
     }
     return { kind: "map", entries, spot };
   }
   return scalarOf(context, node, spot);
+}
+
+/** Looked for here and not by the parser, which compares each key with all before it. */
+function noteTwice(context: Context, name: string, offset: number): void {
+  if (context.twice === undefined || offset < context.twice.offset) context.twice = { name, offset };
 }
 
 function scalarOf(context: Context, node: ParsedNode | null, spot: Spot): ScalarNode {
