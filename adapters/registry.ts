@@ -1,7 +1,9 @@
 /** Every adapter that a route file may name. A new adapter is one line here. */
+import { amqp } from "#adapters/amqp/spec.ts";
 import { file } from "#adapters/file/spec.ts";
 import { http } from "#adapters/http/spec.ts";
+import { nats } from "#adapters/nats/spec.ts";
 import { soap } from "#adapters/soap/spec.ts";
 import type { AdapterSpec } from "#bus/wire.ts";
 
-export const adapters: readonly AdapterSpec[] = [soap, http, file];
+export const adapters: readonly AdapterSpec[] = [soap, http, file, nats, amqp];

@@ -186,6 +186,26 @@ export type FileInletSettings = Readonly<{
   clock: Clock;
 }>;
 
+/** How a contract travels on a broker's topics: always as JSON, and as Confluent-framed Avro where nothing maps its shape. */
+export type TopicCodecs = Readonly<{ json: Codec; avro?: Codec }>;
+
+/** What a system publishes on a broker's topic. The broker's permissions let it speak under no name but its own. */
+export type TopicSource = Readonly<{
+  /** Id of the system, and of the contract, as in the topic. */
+  system: string;
+  contract: string;
+  binding: SourceBinding;
+  codecs: TopicCodecs;
+  /** For the answers of queries. */
+  replies: TopicCodecs | undefined;
+  /** Headers kept with the message; undefined = every business header. */
+  headers?: readonly string[];
+  limits: EdgeLimits;
+}>;
+
+/** What a system receives on a broker's topic. */
+export type TopicTarget = Readonly<{ system: string; contract: string; codec: Codec }>;
+
 export type SoapOutletSettings = Readonly<{
   client: WebClient;
   /** Full address of the provider's service. */

@@ -47,7 +47,7 @@ async function world(options: BusWorldOptions = {}): Promise<BusWorld> {
 
 function health(parts: Partial<HealthParts> = {}) {
   const host = listing();
-  const unmount = mountHealth(host, { bus: () => undefined, ready: () => true, version: "1.2.3", ...parts });
+  const unmount = mountHealth(host, { bus: () => undefined, ready: () => true, version: "1.2.3", topics: () => [], ...parts });
   open.push(unmount);
   return { host, unmount };
 }

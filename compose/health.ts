@@ -2,8 +2,14 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Bus } from "#bus/bus.ts";
 import type { WebHandler, WebHost } from "#bus/wire.ts";
+import type { BrokerState } from "./topics.ts";
 
-export type HealthParts = Readonly<{ bus: () => Bus | undefined; ready: () => boolean; version: string }>;
+export type HealthParts = Readonly<{
+  bus: () => Bus | undefined;
+  ready: () => boolean;
+  version: string;
+  topics: () => readonly BrokerState[];
+}>;
 
 export function mountHealth(host: WebHost, parts: HealthParts): () => void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
@@ -76,6 +82,21 @@ async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
       labels: { endpoint },
       value: breaker?.position === "open" ? 0 : breaker?.position === "half-open" ? 0.5 : 1,
     })),
+  );
+  const brokers = parts.topics();
+  const ofBroker = (pick: (state: BrokerState) => number): Sample[] =>
+    brokers.map((state) => ({ labels: { broker: state.broker }, value: pick(state) }));
+  add(
+    "mbus_topic_edge_up",
+    "gauge",
+    "1 = the broker that routes name has a connection, 0 = it is away.",
+    ofBroker((state) => (state.up ? 1 : 0)),
+  );
+  add(
+    "mbus_topic_sources_waiting",
+    "gauge",
+    "Sources on the broker that do not receive yet.",
+    ofBroker((state) => state.waiting),
   );
   return `${lines.join("\n")}\n`;
 }

@@ -6,14 +6,15 @@ import { createSoapInlet } from "#adapters/soap/inlet.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Inlet } from "#bus/ports.ts";
 import type { Route, Source } from "#bus/route/runtime.ts";
-import type { EdgeLimits, SourceBinding, WebHost } from "#bus/wire.ts";
+import type { Codec, EdgeLimits, SourceBinding, TopicCodecs, WebHost } from "#bus/wire.ts";
 import { pathOf } from "./addresses.ts";
 import { onOneNode, type OneNodeParts } from "./one-node.ts";
 import { below } from "./outlets.ts";
+import type { TopicEdges } from "./topics.ts";
 
 const LIMITS: EdgeLimits = { maxBytes: 10 * 1024 * 1024, maxInFlight: 512 };
 
-export type InletParts = OneNodeParts & Readonly<{ host: WebHost; dataDir: string }>;
+export type InletParts = OneNodeParts & Readonly<{ host: WebHost; dataDir: string; topics: TopicEdges }>;
 
 /** The inlet of one source; undefined where the source is a topic, which branches read by themselves. */
 export function createInlet(parts: InletParts, route: Route, source: Source): Inlet | undefined {
@@ -46,12 +47,27 @@ export function createInlet(parts: InletParts, route: Route, source: Source): In
     }
     case "file":
       return onOneNode(parts, `inlet ${route.id}/${source.name}`, () => fileInlet(parts, route, source, binding));
+    case "nats":
+    case "amqp": {
+      const { options, codec, avro, replyCodec, avroReply } = source.binding;
+      return parts.topics.inlet(kind, {
+        system: need(source.system, route, source, "system"),
+        contract: route.contract.id,
+        binding,
+        codecs: codecsOf(need(codec, route, source, "codec"), avro),
+        replies: replyCodec && codecsOf(replyCodec, avroReply),
+        ...(Array.isArray(options["headers"]) && { headers: options["headers"] as string[] }),
+        limits: LIMITS,
+      });
+    }
     case "topic":
       return undefined;
     default:
       throw new BusError("configuration", `no adapter \`${kind}\` can receive (route \`${route.id}\`, source \`${source.name}\`)`);
   }
 }
+
+const codecsOf = (json: Codec, avro: Codec | undefined): TopicCodecs => ({ json, ...(avro && { avro }) });
 
 function fileInlet(parts: InletParts, route: Route, source: Source, binding: SourceBinding): Inlet {
   const { options } = source.binding;

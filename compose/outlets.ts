@@ -7,11 +7,12 @@ import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
 import type { Branch, Route } from "#bus/route/runtime.ts";
 import type { SoapOutletSettings, SoapVersion, WebClient } from "#bus/wire.ts";
+import type { TopicEdges } from "./topics.ts";
 
 /** Bytes of one answer that an outlet reads. */
 const MAX_BYTES = 10 * 1024 * 1024;
 
-export type OutletParts = Readonly<{ client: WebClient; dataDir: string; secret: (name: string) => string }>;
+export type OutletParts = Readonly<{ client: WebClient; dataDir: string; secret: (name: string) => string; topics: TopicEdges }>;
 
 export function createOutlets(parts: OutletParts, route: Route, branch: Branch): readonly Outlet[] {
   const { kind, options } = branch.binding;
@@ -28,6 +29,18 @@ export function createOutlets(parts: OutletParts, route: Route, branch: Branch):
           codec: need(branch.binding.codec, route, branch, "codec"),
         }),
       ];
+    case "nats":
+    case "amqp": {
+      const { codec, avro } = branch.binding;
+      const avroWanted = options["format"] === "avro";
+      return [
+        parts.topics.outlet(kind, {
+          system: need(branch.system, route, branch, "system"),
+          contract: route.contract.id,
+          codec: need(avroWanted ? avro : codec, route, branch, "codec"),
+        }),
+      ];
+    }
     default:
       throw new BusError("configuration", `no adapter \`${kind}\` can send (route \`${route.id}\`, branch \`${branch.name}\`)`);
   }

@@ -23,6 +23,7 @@ import { startWorld, type SampleProgram } from "./samples.ts";
 import { openSchemas } from "./schemas.ts";
 import { secrets } from "./secrets.ts";
 import { adminToken } from "./token.ts";
+import { createTopicEdges } from "./topics.ts";
 import { version } from "./version.ts";
 
 export type StartOptions = Readonly<{
@@ -98,13 +99,15 @@ async function start(
   closers.push(() => schemas.close());
   const client = createWebClient();
   closers.push(() => client.close());
+  const topics = createTopicEdges({ settings, clock: systemClock, onError });
+  closers.push(() => topics.close());
   const bus = await createBus({
     clock: systemClock,
     journal,
     transport,
     store,
-    outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env) }, route, branch),
-    inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError }, route, source),
+    outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env), topics }, route, branch),
+    inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics }, route, source),
     leases,
     onError,
   });
@@ -134,7 +137,7 @@ async function start(
   });
   host.mount("admin", "/api/v1", adminApi(admin, adminToken(dataDir)));
   mountCommands(host, bus);
-  closers.push(mountHealth(host, { bus: () => bus, ready: () => true, version }));
+  closers.push(mountHealth(host, { bus: () => bus, ready: () => true, version, topics: () => topics.states() }));
   const started = {
     http: host.address.http,
     https: host.address.https,

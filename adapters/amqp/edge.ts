@@ -1,9 +1,19 @@
 /** The connection that inlets and outlets towards modern systems share, apart from the bus's own transport. */
+import type { Accept } from "#bus/ports.ts";
 import { openLink, type Link } from "./connection.ts";
 import { namesOf, type Names } from "./names.ts";
+import { takeUnrouted } from "./inlet.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
+import type { TakingFrom } from "./taking.ts";
 
-export type AmqpEdge = Readonly<{ link: Link; names: Names; publisher: Publisher; close(): Promise<void> }>;
+export type AmqpEdge = Readonly<{
+  link: Link;
+  names: Names;
+  publisher: Publisher;
+  /** Begins, once, to tell the senders of what no route takes. */
+  unrouted(accept: Accept): void;
+  close(): Promise<void>;
+}>;
 
 export type AmqpEdgeOptions = Readonly<{
   url: string;
@@ -34,13 +44,17 @@ export async function openAmqpEdge(options: AmqpEdgeOptions): Promise<AmqpEdge> 
     confirmTimeout: CONFIRM_TIMEOUT,
     prepare: async (channel) => void (await channel.assertExchange(names.to, "topic", { durable: true })),
   });
-  return {
+  let unrouted: TakingFrom | undefined;
+  const edge: AmqpEdge = {
     link,
     names,
     publisher,
+    unrouted: (accept) => void (unrouted ??= takeUnrouted(edge, accept)),
     async close() {
+      await unrouted?.close(0);
       await publisher.close();
       await link.close();
     },
   };
+  return edge;
 }

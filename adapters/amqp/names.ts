@@ -47,13 +47,18 @@ export type Names = Readonly<{
   exchange: string;
   /** Exchange and queue of what the broker gave up. */
   dead: string;
-  /** Topic exchange and queue of what modern systems publish. */
+  /** Topic exchange of what modern systems publish; what no queue takes goes to the exchange and queue `unrouted`. */
   from: string;
+  unrouted: string;
   /** Topic exchange towards modern systems. */
   to: string;
   /** Routing key that a system publishes a contract with, and the one it receives it with. */
   fromKey(system: string, contract: string): string;
   toKey(system: string, contract: string): string;
+  /** Routing key of a question. */
+  askKey(system: string, contract: string): string;
+  /** Queue of all that comes with one routing key of `from`. */
+  source(key: string): string;
   /** Queue that a system receives from. */
   inbox(system: string): string;
   key(topic: string, partition: number): string;
@@ -66,9 +71,12 @@ export function namesOf(prefix: string): Names {
     exchange: prefix,
     dead: `${prefix}.dead`,
     from: `${prefix}.from`,
+    unrouted: `${prefix}.from.unrouted`,
     to: `${prefix}.to`,
     fromKey: (system, contract) => `from.${encodeId(system)}.${contractWord(contract)}`,
     toKey: (system, contract) => `to.${encodeId(system)}.${contractWord(contract)}`,
+    askKey: (system, contract) => `ask.${encodeId(system)}.${contractWord(contract)}`,
+    source: (key) => `${prefix}.${key}`,
     inbox: (system) => `to.${encodeId(system)}`,
     key: (topic, partition) => `${encodeId(topic)}.${partition}`,
     lane: ({ topic, group, partition }) => `${prefix}.lane.${encodeId(topic)}.${encodeId(group)}.${partition}`,

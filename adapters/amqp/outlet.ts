@@ -2,20 +2,14 @@
 import type { Message } from "#bus/envelope.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
-import type { Codec } from "#bus/wire.ts";
+import type { TopicTarget } from "#bus/wire.ts";
 import { writeProperties } from "./cloudevents.ts";
 import type { AmqpEdge } from "./edge.ts";
 
-export type AmqpOutletSettings = Readonly<{
-  edge: AmqpEdge;
-  /** The system that receives. */
-  system: string;
-  /** JSON, or Avro in Confluent framing. */
-  codec: Codec;
-}>;
+export type AmqpOutletSettings = TopicTarget & Readonly<{ edge: AmqpEdge }>;
 
 /** A system without a queue is endpoint-unreachable. */
-export function createAmqpOutlet({ edge, system, codec }: AmqpOutletSettings): Outlet {
+export function createAmqpOutlet({ edge, system, contract, codec }: AmqpOutletSettings): Outlet {
   const { names, publisher } = edge;
   const inbox = names.inbox(system);
   return {
@@ -24,7 +18,7 @@ export function createAmqpOutlet({ edge, system, codec }: AmqpOutletSettings): O
       const taken = await publisher.post(
         {
           exchange: names.to,
-          key: names.toKey(system, envelope.contract),
+          key: names.toKey(system, contract),
           body: Buffer.from(codec.write(value)),
           options: { ...writeProperties(envelope, codec.mediaType) },
         },

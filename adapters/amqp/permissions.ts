@@ -14,6 +14,7 @@ export type SystemAccess = Readonly<{
 
 export function definitionsFor(systems: readonly SystemAccess[], vhost = "/", prefix = "mbus"): object {
   const names = namesOf(prefix);
+  const inboxes = systems.map(({ system }) => names.inbox(system));
   return {
     vhosts: [{ name: vhost }],
     users: systems.map(({ system, passwordHash }) => ({
@@ -33,34 +34,34 @@ export function definitionsFor(systems: readonly SystemAccess[], vhost = "/", pr
       user: userOf(system),
       vhost,
       exchange: names.from,
-      write: `\\Afrom\\.${escape(userOf(system))}\\.[A-Za-z0-9._-]+\\z`,
+      write: `\\A(?:from|ask)\\.${escape(userOf(system))}\\.[A-Za-z0-9._-]+\\z`,
       read: "^$",
     })),
-    exchanges: [names.from, names.to].map((name) => ({
+    exchanges: [
+      exchange(vhost, names.from, "topic", { "alternate-exchange": names.unrouted }),
+      exchange(vhost, names.to, "topic"),
+      exchange(vhost, names.unrouted, "fanout"),
+    ],
+    queues: [names.unrouted, ...inboxes].map((name) => ({
       name,
-      vhost,
-      type: "topic",
-      durable: true,
-      auto_delete: false,
-      internal: false,
-      arguments: {},
-    })),
-    queues: systems.map(({ system }) => ({
-      name: names.inbox(system),
       vhost,
       durable: true,
       auto_delete: false,
       arguments: { "x-queue-type": "quorum" },
     })),
-    bindings: systems.map(({ system }) => ({
-      source: names.to,
-      vhost,
-      destination: names.inbox(system),
-      destination_type: "queue",
-      routing_key: `${names.inbox(system)}.#`,
-      arguments: {},
-    })),
+    bindings: [
+      binding(vhost, names.unrouted, names.unrouted, ""),
+      ...inboxes.map((inbox) => binding(vhost, names.to, inbox, `${inbox}.#`)),
+    ],
   };
+}
+
+function exchange(vhost: string, name: string, type: string, more: Readonly<Record<string, string>> = {}): object {
+  return { name, vhost, type, durable: true, auto_delete: false, internal: false, arguments: more };
+}
+
+function binding(vhost: string, source: string, destination: string, key: string): object {
+  return { source, vhost, destination, destination_type: "queue", routing_key: key, arguments: {} };
 }
 
 /** `$` alone also fits before a last line break; names with one are encoded, but the broker's own check must not rest on that. */

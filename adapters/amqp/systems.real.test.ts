@@ -1,18 +1,17 @@
 /** Modern systems on a real RabbitMQ, with a stock client (pika) and the permissions that we write for them. */
-import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BusError } from "#bus/errors.ts";
-import type { Inbound } from "#bus/ports.ts";
+import type { Inbound, Inlet } from "#bus/ports.ts";
 import type { Codec } from "#bus/wire.ts";
 import { codeOf, eventually, pause } from "#test/conformance/cases.ts";
 import { PATIENCE } from "#test/conformance/broker-parts.ts";
-import { have, type Tool } from "#test/harness/debian.ts";
+import { have, PIKA } from "#test/harness/debian.ts";
 import { messageOf } from "#test/harness/message.ts";
+import { actAs, type Act, type PikaAnswer } from "#test/harness/pika.ts";
 import { rabbitServer } from "#test/harness/rabbitmq.ts";
 import { openAmqpEdge, type AmqpEdge } from "./edge.ts";
 import { createAmqpInlet } from "./inlet.ts";
@@ -21,11 +20,6 @@ import { createAmqpOutlet } from "./outlet.ts";
 import { definitionsFor } from "./permissions.ts";
 import { userOf } from "./received.ts";
 
-const PIKA: Tool = {
-  name: "python3-pika",
-  packages: ["python3-pika"],
-  works: () => spawnSync("/usr/bin/python3", ["-c", "import pika"], { stdio: "ignore" }).status === 0,
-};
 const server = await rabbitServer();
 const ready = server?.ctl !== undefined && have(PIKA);
 afterAll(() => server?.close());
@@ -39,35 +33,26 @@ const json: Codec = {
   read: (bytes) => JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>,
   write: (value) => Buffer.from(JSON.stringify(value)),
 };
-
-type Act = Readonly<Record<string, unknown>>;
-type Answer = Readonly<{
-  ok: boolean;
-  code?: number;
-  key?: string;
-  contentType?: string;
-  correlationId?: string;
-  headers?: Record<string, string>;
-  body?: string;
-}>;
+const avro: Codec = {
+  mediaType: "application/vnd.confluent.avro",
+  read: (bytes) => ({ first: bytes[0] }),
+  write: () => Uint8Array.of(0x41),
+};
 
 /** What the system's own client is answered, act by act. */
-async function as(system: string, acts: readonly Act[]): Promise<readonly Answer[]> {
-  const url = new URL(server?.url ?? "");
-  url.username = userOf(system);
-  url.password = "secret";
-  const script = fileURLToPath(new URL("../../test/clients/pika_system.py", import.meta.url));
-  const child = spawn("/usr/bin/python3", [script, url.href], { stdio: ["pipe", "pipe", "pipe"] });
-  let out = "";
-  let errors = "";
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  child.stdin.end(JSON.stringify(acts));
-  await new Promise((resolve) => child.once("close", resolve));
-  const answers = out.split("\n").filter(Boolean);
-  if (answers.length !== acts.length) throw new Error(`the client of ${system} failed: ${errors}`);
-  return answers.map((line) => JSON.parse(line) as Answer);
-}
+const as = (system: string, acts: readonly Act[]): Promise<readonly PikaAnswer[]> =>
+  actAs(server?.url ?? "", userOf(system), "secret", acts);
+
+const inletOf = (edge: AmqpEdge, system: string, pattern: "event" | "query", contract = CONTRACT): Inlet =>
+  createAmqpInlet({
+    edge,
+    system,
+    contract,
+    binding: { route: "moved", from: "in", system, pattern },
+    codecs: { json, avro },
+    replies: pattern === "query" ? { json, avro } : undefined,
+    limits: { maxBytes: 1_000, maxInFlight: 10 },
+  });
 const publish = (by: string, of: string, more: Act = {}): Act => ({
   do: "publish",
   exchange: names.from,
@@ -80,7 +65,7 @@ const publish = (by: string, of: string, more: Act = {}): Act => ({
 
 describe.skipIf(!ready)("modern systems on RabbitMQ", () => {
   let edge: AmqpEdge;
-  let inlet: ReturnType<typeof createAmqpInlet>;
+  let inlets: readonly Inlet[] = [];
   const came: Inbound[] = [];
   /** What the bus does with the next message. */
   let then: (inbound: Inbound) => Promise<void> = () => Promise.resolve();
@@ -95,22 +80,17 @@ describe.skipIf(!ready)("modern systems on RabbitMQ", () => {
     writeFileSync(file, JSON.stringify(definitionsFor(SYSTEMS.map((system) => ({ system, passwordHash })))));
     await server?.ctl?.("import_definitions", file);
     edge = await openAmqpEdge({ url: server?.url ?? "", node: "n1" });
-    const sources = SYSTEMS.map((system) => ({
-      system,
-      contract: CONTRACT,
-      binding: { route: "moved", from: "in", system, pattern: "event" as const },
-      json,
-    }));
-    inlet = createAmqpInlet({ edge, sources, limits: { maxBytes: 1_000, maxInFlight: 10 } });
-    await inlet.start(async (inbound) => {
-      came.push(inbound);
-      const value = inbound.read();
-      await then(inbound);
-      return { kind: "accepted", id: inbound.id ?? "made", correlationId: "c", position: Object.keys(value).length, duplicate: false };
-    });
+    inlets = SYSTEMS.map((system) => inletOf(edge, system, "event"));
+    for (const inlet of inlets)
+      await inlet.start(async (inbound) => {
+        came.push(inbound);
+        const value = inbound.read();
+        await then(inbound);
+        return { kind: "accepted", id: inbound.id ?? "made", correlationId: "c", position: Object.keys(value).length, duplicate: false };
+      });
   });
   afterAll(async () => {
-    await inlet?.close();
+    await Promise.all(inlets.map((inlet) => inlet.close()));
     await edge?.close();
   });
   const next = async (act: () => Promise<unknown>, count = 1): Promise<Inbound | undefined> => {
@@ -169,8 +149,13 @@ describe.skipIf(!ready)("modern systems on RabbitMQ", () => {
     then = () => Promise.reject(new BusError("grant-missing", "no grant lets this system use this contract"));
     const [, notice] = await as("taxoffice", [publish("taxoffice", "taxoffice"), { do: "receive", queue: names.inbox("taxoffice") }]);
     then = () => Promise.resolve();
-    expect(notice).toMatchObject({ ok: true, contentType: "application/problem+json", correlationId: "e-1", key: "to.taxoffice.problem" });
-    expect(JSON.parse(notice?.body ?? "")).toMatchObject({ type: "urn:mconnect-bus:error:grant-missing", status: 403, instance: "e-1" });
+    expect(notice).toMatchObject({
+      ok: true,
+      contentType: "application/problem+json",
+      correlationId: "e-1",
+      key: "to.taxoffice.mbus.refused.v1",
+    });
+    expect(JSON.parse(notice?.body ?? "")).toMatchObject({ type: "urn:mconnect-bus:error:grant-missing", status: 403, messageId: "e-1" });
     came.length = 0;
     await pause(1_500);
     expect(came).toHaveLength(0);
@@ -201,7 +186,7 @@ describe.skipIf(!ready)("modern systems on RabbitMQ", () => {
     expect(came).toHaveLength(3);
   });
   it("the bus sends to a system's own queue, as CloudEvents in headers", async () => {
-    const outlet = createAmqpOutlet({ edge, system: "a.b", codec: json });
+    const outlet = createAmqpOutlet({ edge, system: "a.b", contract: CONTRACT, codec: json });
     const message = messageOf({ name: "ț" }, { id: "m-1\r\n", contract: CONTRACT, subject: "ă", source: "x".repeat(400) });
     await outlet.send(message, new AbortController().signal);
     const [got] = await as("a.b", [{ do: "receive", queue: names.inbox("a.b") }]);
@@ -210,7 +195,7 @@ describe.skipIf(!ready)("modern systems on RabbitMQ", () => {
     expect(JSON.parse(got?.body ?? "")).toEqual({ name: "ț" });
   });
   it("a system without a queue is unreachable, and an aborted send is told so", async () => {
-    const outlet = createAmqpOutlet({ edge, system: "nobody", codec: json });
+    const outlet = createAmqpOutlet({ edge, system: "nobody", contract: CONTRACT, codec: json });
     expect(await codeOf(outlet.send(messageOf({}), new AbortController().signal))).toBe("endpoint-unreachable");
     expect(await codeOf(outlet.send(messageOf({}), AbortSignal.abort()))).toBe("attempt-timeout");
   });

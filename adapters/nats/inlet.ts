@@ -4,17 +4,18 @@
  */
 import { headers, type Msg, type Subscription } from "@nats-io/transport-node";
 import { createGate } from "#bus/edge/gate.ts";
+import { isPassing, PROBLEM_TYPE, REFUSED, writeProblem } from "#bus/edge/refusal.ts";
+import { answerCodec } from "#bus/edge/topic.ts";
 import { asBusError, type BusError } from "#bus/errors.ts";
 import type { Accept, Inlet, Outcome } from "#bus/ports.ts";
-import type { Codec } from "#bus/wire.ts";
+import type { TopicSource } from "#bus/wire.ts";
 import { raced } from "./connect.ts";
-import { readInbound, type InboundParts } from "./inbound.ts";
+import { readInbound } from "./inbound.ts";
 import { openLane, sequencesOf, type Handed, type OpenLane } from "./lanes.ts";
-import { tokenOf } from "./names.ts";
-import { isPassing, REFUSED, writeProblem } from "./refusal.ts";
-import { IN_HAND, SENT, subjectOf, type Topics } from "./topics.ts";
+import { subjectOf, tokenOf } from "./names.ts";
+import { IN_HAND, SENT, type Topics } from "./topics.ts";
 
-export type NatsInletSettings = InboundParts & Readonly<{ topics: Topics; contract: string; replyCodec: Codec | undefined }>;
+export type NatsInletSettings = TopicSource & Readonly<{ topics: Topics }>;
 
 /** Milliseconds after which a message comes again that could not be taken now, where the refusal does not say: doubled each time, to a minute. */
 const AGAIN = 500;
@@ -46,7 +47,7 @@ function messages(settings: NatsInletSettings, drain: number): Inlet {
       await topics.reader(system);
       await topics.sends.send(subjectOf("to", system, REFUSED), writeProblem(error, inbound, subject), {
         id: `refused ${subject} ${inbound.id ?? ""}`,
-        headers: { "content-type": "application/problem+json", [SENT]: "1" },
+        headers: { "content-type": PROBLEM_TYPE, [SENT]: "1" },
       });
     }
     handed.settle();
@@ -67,6 +68,8 @@ function messages(settings: NatsInletSettings, drain: number): Inlet {
           .finally(() => gate.leave())
           .catch(() => undefined);
       };
+      // The system may wait for notices before there is one.
+      await topics.reader(system);
       lane = await openLane(topics.link, topics.from(system, contract), window, handle, () => undefined);
       topics.lanes.add(lane);
     },
@@ -102,12 +105,12 @@ function questions(settings: NatsInletSettings, drain: number): Inlet {
     }
     function reply(outcome: Outcome): void {
       const { id, correlationId } = outcome;
-      const codec = settings.replyCodec;
+      const codec = answerCodec(settings.replies, inbound.mediaType);
       const body = outcome.kind === "reply" && codec ? codec.write(outcome.value) : Buffer.from(JSON.stringify({ id, correlationId }));
       respond(body, { "content-type": codec?.mediaType ?? "application/json", "x-message-id": id, "x-correlation-id": correlationId });
     }
     function refuse(error: BusError): void {
-      const told = { "content-type": "application/problem+json", "Nats-Service-Error-Code": error.code, "Nats-Service-Error": error.code };
+      const told = { "content-type": PROBLEM_TYPE, "Nats-Service-Error-Code": error.code, "Nats-Service-Error": error.code };
       respond(writeProblem(error, inbound, subject), told);
     }
     function respond(body: Uint8Array, told: Readonly<Record<string, string>>): void {

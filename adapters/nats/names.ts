@@ -3,6 +3,11 @@
  * the UTF-8 text becomes `_` and two hex digits, so that no name can hold a wildcard, a separator or another name.
  */
 import { createHash } from "node:crypto";
+import { BusError } from "#bus/errors.ts";
+
+/** Streams of what modern systems publish, and of what is for them. */
+export const FROM = "MBUS_FROM";
+export const TO = "MBUS_TO";
 
 const PLAIN = /^[A-Za-z0-9-]+$/u;
 /** A consumer's name is a file name on the server: two long parts must fit into 255 bytes. */
@@ -49,4 +54,13 @@ export function decodeName(token: string): string | undefined {
   }
   const text = Buffer.from(bytes).toString("utf8");
   return encodeName(text) === token ? text : undefined;
+}
+
+const SUBJECT = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/u;
+
+/** `<first>.<system>.<contract>`; a contract's id already is made of tokens. Throws configuration on another. */
+export function subjectOf(first: "from" | "ask" | "to", system: string, contract: string): string {
+  if (!SUBJECT.test(contract))
+    throw new BusError("configuration", `the contract "${contract}" is no NATS subject: use letters, digits, - and _, with dots between`);
+  return `${first}.${tokenOf(system)}.${contract}`;
 }

@@ -3,22 +3,19 @@ import type { AvroRecord, Message } from "#bus/envelope.ts";
 import { writeBinary } from "#bus/edge/cloudevents.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
-import type { Codec } from "#bus/wire.ts";
+import type { TopicTarget } from "#bus/wire.ts";
 import { writeHeaderFacts } from "#bus/edge/headers.ts";
-import { SENT, subjectOf, TO, type Topics } from "./topics.ts";
+import { subjectOf, TO } from "./names.ts";
+import { SENT, type Topics } from "./topics.ts";
 
-export type NatsOutletSettings = Readonly<{
-  topics: Topics;
-  system: string;
-  contract: string;
-  /** What the body is written with: the contract's JSON, or its Confluent-framed Avro. */
-  codec: Codec;
-}>;
+export type NatsOutletSettings = TopicTarget & Readonly<{ topics: Topics }>;
 
 /** Confirmed when the stream has the message; a repeat of it within a minute is known by its id and kept once. */
 export function createNatsOutlet(settings: NatsOutletSettings): Outlet {
   const { topics, system, contract, codec } = settings;
   const subject = subjectOf("to", system, contract);
+  // The system may wait for its first message before there is one. What fails here is tried again with each message.
+  topics.reader(system).catch(() => undefined);
   return {
     endpoint: `nats:${TO}/${subject}`,
     async send(message: Message, signal: AbortSignal): Promise<AvroRecord | undefined> {

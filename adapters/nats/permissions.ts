@@ -3,8 +3,7 @@
  * `from.` and `ask.`, read only its own answers and its own consumer of MBUS_TO. The subject then says who speaks.
  */
 import { BusError } from "#bus/errors.ts";
-import { tokenOf } from "./names.ts";
-import { TO } from "./topics.ts";
+import { TO, tokenOf } from "./names.ts";
 
 /** `password`: as the server's configuration takes it, best a bcrypt hash (`nats server passwd`). */
 export type NatsUser = Readonly<{ system: string; password: string }>;

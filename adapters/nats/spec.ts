@@ -4,7 +4,7 @@ import type { AdapterSpec, OptionsSchema } from "#bus/wire.ts";
 const inlet: OptionsSchema = {
   type: "object",
   description:
-    "A topic of a modern system on NATS: events and commands under from.<system>.<contract>, queries under ask.<system>.<contract>. JSON and Confluent-framed Avro are both taken, by their content type.",
+    "A topic of a modern system on NATS: events and commands under from.<system>.<contract>, queries under ask.<system>.<contract>. JSON, Confluent-framed Avro and structured CloudEvents are taken, by their content type.",
   additionalProperties: false,
   properties: {
     headers: {
@@ -25,4 +25,4 @@ const outlet: OptionsSchema = {
   },
 };
 
-export const nats: AdapterSpec = { name: "nats", title: "Topics on NATS JetStream", inlet, outlet, format: "json" };
+export const nats: AdapterSpec = { name: "nats", title: "Topics on NATS", inlet, outlet, format: "json" };

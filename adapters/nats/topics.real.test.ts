@@ -69,7 +69,7 @@ describe.skipIf(!server)("modern systems on NATS (skipped where no server of our
       contract,
       binding,
       codecs: { json, avro },
-      replyCodec: pattern === "query" ? json : undefined,
+      replies: pattern === "query" ? { json } : undefined,
       limits,
     });
     await made.start(accept);
@@ -150,7 +150,7 @@ describe.skipIf(!server)("modern systems on NATS (skipped where no server of our
         contract: "test.again.v1",
         binding: { route: "r", from: "f", system: A, pattern: "event" },
         codecs: { json },
-        replyCodec: undefined,
+        replies: undefined,
         limits,
       },
       100,
@@ -240,7 +240,7 @@ describe.skipIf(!server)("modern systems on NATS (skipped where no server of our
       contract: "test.ask.v1",
       binding: { route: "r", from: "f", system: B, pattern: "query" },
       codecs: { json },
-      replyCodec: json,
+      replies: { json },
       limits,
     });
     await answers.start(async () => ({ kind: "reply", id: "q", correlationId: "c", value: { forged: true }, position: 1 }));

@@ -14,15 +14,13 @@ import {
   type JetStreamManager,
   type StreamConfig,
 } from "@nats-io/jetstream";
-import { asBusError, BusError } from "#bus/errors.ts";
+import { asBusError } from "#bus/errors.ts";
 import { openLink, raced, type Link, type NatsSettings } from "./connect.ts";
 import type { OpenLane, Place } from "./lanes.ts";
-import { joinNames, tokenOf } from "./names.ts";
+import { FROM, joinNames, subjectOf, TO, tokenOf } from "./names.ts";
 import { openSends, type Sends } from "./sends.ts";
 import { absent, ACK_WAIT, AGE, BYTES, clustered, CONSUMER_MISSING, NANOS, patiently, REPEATS, STREAM_MISSING } from "./streams.ts";
 
-export const FROM = "MBUS_FROM";
-export const TO = "MBUS_TO";
 /** Messages of one subject that wait at most: a system that nobody serves, or that does not fetch, stops no other. */
 const WAITING = 100_000;
 /** The shortest time a server knows message ids for: systems share a stream, and one's id must not silence another's. The journal knows better. */
@@ -45,15 +43,6 @@ export type Topics = Readonly<{
 
 /** Marks what the bus sent itself: whoever leads it back into `from.` or `ask.` by a reply subject is refused. */
 export const SENT = "mbus-sent";
-const SUBJECT = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/u;
-
-/** `<first>.<system>.<contract>`; a contract's id already is made of tokens. Throws configuration on another. */
-export function subjectOf(first: "from" | "ask" | "to", system: string, contract: string): string {
-  if (!SUBJECT.test(contract))
-    throw new BusError("configuration", `the contract "${contract}" is no NATS subject: use letters, digits, - and _, with dots between`);
-  return `${first}.${tokenOf(system)}.${contract}`;
-}
-
 /** Throws transport-unavailable when the server stays away. */
 export async function openTopics(settings: NatsSettings): Promise<Topics> {
   const lanes = new Set<OpenLane>();

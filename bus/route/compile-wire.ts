@@ -8,6 +8,7 @@ import { serviceOf, type OperationSchemas } from "../contract/xml/soap.ts";
 import { loadWsdl } from "../contract/xml/wsdl.ts";
 import { looseJson } from "./compile-json.ts";
 import { fileWire } from "./compile-files.ts";
+import { isTopicEdge, topicWire } from "./compile-topics.ts";
 import type { SourceWire, TargetWire, Both, Wire } from "./compile-wire-types.ts";
 import type { AdapterDoc } from "./documents.ts";
 
@@ -16,12 +17,14 @@ export function sourceBinding(wire: SourceWire): Wire {
   const { adapter } = wire.document;
   if (adapter.name === "http") return jsonWire(wire, adapter);
   if (adapter.name === "soap") return adapter.options["wsdl"] === undefined ? ownSoap(wire, adapter) : soapWire(wire, adapter);
+  if (isTopicEdge(adapter.name)) return topicWire(wire, adapter);
   return adapter.name === "file" ? fileWire(wire) : plainWire(adapter);
 }
 
 export function targetBinding(wire: TargetWire): Wire {
   const { adapter } = wire.document;
   if (adapter.name === "http" || adapter.name === "file") return jsonWire(wire, adapter);
+  if (isTopicEdge(adapter.name)) return topicWire(wire, adapter);
   return adapter.name === "soap" ? soapWire(wire, adapter) : plainWire(adapter);
 }
 

@@ -1,6 +1,8 @@
 /** A route in plain words: who may send, what happens, where to, when each attempt is made, what follows each failure. */
 import { timetable, type Slot } from "../delivery/backoff.ts";
 import { CLASSES, type ErrorClass } from "../errors.ts";
+import { topicToken } from "../edge/topic.ts";
+import { isTopicEdge } from "./compile-topics.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { resolveDeliver } from "./deliver.ts";
 import type { AdapterDoc, BranchDoc, FromDoc, KeyDoc, ParsedSet, PredicateDoc, RouteDoc, StepDoc } from "./documents.ts";
@@ -61,12 +63,23 @@ function senders(set: ParsedSet, route: RouteDoc, from: FromDoc): readonly strin
   });
   const nobody = ["  nobody: no grant covers it, so every message is refused."];
   return [
-    `${from.name}: ${from.system ?? "any system with a grant"} through ${edge(from.adapter)}${when}.`,
+    `${from.name}: ${from.system ?? "any system with a grant"} through ${edge(from.adapter, topicIn(route, from))}${when}.`,
     ...(lines.length > 0 ? lines : nobody),
   ];
 }
 
-function edge({ name, options }: AdapterDoc): string {
+/** The topic as the system writes it, where the edge is one on a broker. */
+function topicIn(route: RouteDoc, { adapter, system }: FromDoc): string | undefined {
+  if (!isTopicEdge(adapter.name) || system === undefined) return undefined;
+  return `${route.pattern === "query" ? "ask" : "from"}.${topicToken(system)}.${route.contract}`;
+}
+function topicOut(route: RouteDoc, { adapter, system }: BranchDoc): string | undefined {
+  if (!isTopicEdge(adapter.name) || system === undefined) return undefined;
+  return `to.${topicToken(system)}.${route.contract} as ${adapter.options["format"] === "avro" ? "Avro" : "JSON"}`;
+}
+
+function edge({ name, options }: AdapterDoc, topic?: string): string {
+  if (topic !== undefined) return `${name} (${topic})`;
   const shown = ["path", "url", "operation", "name", "directory", "match"].flatMap((key) =>
     typeof options[key] === "string" ? [maskSecrets(options[key])] : [],
   );
@@ -138,7 +151,7 @@ function target(set: ParsedSet, route: RouteDoc, branch: BranchDoc): readonly st
   const own = branch.steps.length > 0 ? [" First:", ...indent(indent(stepLines(branch.steps)))] : [];
   const ordered = order && order.by !== "none" ? [`  One at a time per ${keyWords(order.by)}.`] : [];
   return [
-    `${branch.name}: ${branch.system ?? "the bus"} through ${edge(branch.adapter)}${when}.`,
+    `${branch.name}: ${branch.system ?? "the bus"} through ${edge(branch.adapter, topicOut(route, branch))}${when}.`,
     ...own,
     ...ordered,
     ...indent(timetableLines(policy)),

@@ -102,7 +102,7 @@ export type FailureRule = Readonly<{
 
 /** Wire side of a source or target: what the adapter needs, already compiled. */
 export type Binding = Readonly<{
-  /** Adapter name: soap, http, file, topic. */
+  /** Adapter name: soap, http, file, nats, amqp, topic. */
   kind: string;
   /** The adapter's options as written, checked against its spec, variables filled in. */
   options: Readonly<Record<string, unknown>>;
@@ -110,6 +110,9 @@ export type Binding = Readonly<{
   operation?: string;
   codec?: Codec;
   replyCodec?: Codec;
+  /** On a broker's topics: the same as Confluent-framed Avro. Absent where a map stands between the wire and the contract. */
+  avro?: Codec;
+  avroReply?: Codec;
   splitter?: Splitter;
 }>;
 

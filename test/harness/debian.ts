@@ -17,6 +17,12 @@ export const PHP_SOAP: Tool = {
   works: () => succeeds("php", "-r", "exit(class_exists('SoapClient') ? 0 : 1);"),
 };
 
+export const PIKA: Tool = {
+  name: "python3-pika",
+  packages: ["python3-pika"],
+  works: () => succeeds("/usr/bin/python3", "-c", "import pika"),
+};
+
 export const STRACE: Tool = { name: "strace", packages: ["strace"], works: () => succeeds("strace", "-qq", "-o", "/dev/null", "true") };
 
 /** True when the tool is there. In CI a tool that cannot be had is a failure; on a user's machine its tests are skipped by name. */

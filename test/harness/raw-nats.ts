@@ -2,13 +2,19 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-export type RawMessage = Readonly<{ subject: string; reply: string | undefined; headers: Readonly<Record<string, string>>; body: string }>;
+export type RawMessage = Readonly<{
+  subject: string;
+  reply: string | undefined;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  bytes: Buffer;
+}>;
 
 export type RawNats = Readonly<{
-  publish(subject: string, body: string, headers?: Readonly<Record<string, string>>, reply?: string): void;
+  publish(subject: string, body: string | Uint8Array, headers?: Readonly<Record<string, string>>, reply?: string): void;
   subscribe(subject: string): void;
   /** Publishes and waits for the first message on an inbox of its own. */
-  request(subject: string, body: string, headers: Readonly<Record<string, string>>): Promise<RawMessage>;
+  request(subject: string, body: string | Uint8Array, headers: Readonly<Record<string, string>>): Promise<RawMessage>;
   /** The next message of the system's consumer of MBUS_TO, settled; fails when none comes. */
   fetch(token: string, ms?: number): Promise<RawMessage>;
   /** The server's error line that an act brings about. */
@@ -52,6 +58,7 @@ export async function openRawNats(url: string, user: string, password: string): 
         reply,
         headers: headersOf(bytes.toString("utf8", 0, head)),
         body: bytes.toString("utf8", head),
+        bytes: Buffer.from(bytes.subarray(head)),
       };
       waiting.get(words[1] ?? "")?.(message);
     }
@@ -78,7 +85,9 @@ export async function openRawNats(url: string, user: string, password: string): 
     const lines = Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`);
     const head = headers ? `NATS/1.0\r\n${lines.join("")}\r\n` : "";
     const sizes = headers ? `${Buffer.byteLength(head)} ${Buffer.byteLength(head) + size}` : `${size}`;
-    socket.write(`${headers ? "HPUB" : "PUB"} ${to} ${sizes}\r\n${head}${body}\r\n`);
+    socket.write(`${headers ? "HPUB" : "PUB"} ${to} ${sizes}\r\n${head}`);
+    socket.write(body);
+    socket.write("\r\n");
   };
   /** The first message on a new inbox that is no bare status. */
   const first = async (act: (reply: string) => void, ms: number): Promise<RawMessage> => {

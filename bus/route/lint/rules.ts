@@ -2,6 +2,7 @@
 import { grants } from "./access.ts";
 import { fields, orderKey, personal } from "./data.ts";
 import { deadline, failures, idempotence, oneTarget, replay } from "./delivery.ts";
+import { namedSystem, noAnswer } from "./edges.ts";
 import { adapterFiles, unusedMaps, untested } from "./files.ts";
 import { contractFits, unknownNames } from "./references.ts";
 import type { Rule } from "./rule.ts";
@@ -26,6 +27,8 @@ export const RULES: readonly Rule[] = [
   oneTarget,
   onePath,
   sameName,
+  namedSystem,
+  noAnswer,
   schedule,
   fields,
   orderKey,

@@ -1,5 +1,6 @@
 /** Where messages come in: one address for one route, and schedules that really start. */
 import { Cron } from "croner";
+import { isTopicEdge } from "../compile-topics.ts";
 import type { FromDoc, Path, RouteDoc } from "../documents.ts";
 import type { LintSet, Rule, Say } from "./rule.ts";
 import { pathOf } from "./visit.ts";
@@ -19,7 +20,7 @@ export const onePath: Rule = {
         const { file, line } = first.source;
         say(
           { document: route, path: pathOf(from.adapter.path, ...key) },
-          `route \`${first.id}\` (${file}:${line}) already takes ${address}; give this one another path`,
+          `route \`${first.id}\` (${file}:${line}) already takes ${address}; ${isTopicEdge(from.adapter.name) ? "add branches to that route instead" : "give this one another path"}`,
         );
       }
     }
@@ -49,13 +50,15 @@ export const sameName: Rule = {
 };
 
 /** What makes two sources of one adapter the same; undefined when they cannot clash. */
-function addressOf(set: LintSet, route: RouteDoc, { adapter }: FromDoc): string | undefined {
+function addressOf(set: LintSet, route: RouteDoc, { adapter, system }: FromDoc): string | undefined {
   const { options, name } = adapter;
   const text = (key: string): string | undefined => (typeof options[key] === "string" ? options[key] : undefined);
   const soap = set.contracts.get(route.contract)?.soap;
   if (name === "soap")
     return `the SOAP operation ${text("operation") ?? soap?.operation ?? route.contract} at ${text("path") ?? `its default path (${soap?.service ?? route.contract})`}`;
   if (name === "http") return `${text("method") ?? "POST"} ${text("path") ?? `/mconnect/rest/${route.contract}`}`;
+  if (isTopicEdge(name) && system !== undefined)
+    return `what system \`${system}\` ${route.pattern === "query" ? "asks" : "publishes"} over ${name} under contract \`${route.contract}\``;
   if (name === "file") return `the files ${text("match") ?? "*"} in ${text("directory") ?? "."}`;
   return undefined;
 }

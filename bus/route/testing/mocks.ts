@@ -2,6 +2,7 @@
 import type { AvroRecord, Message } from "../../envelope.ts";
 import { BusError, CODES, type ErrorClass, type ErrorCode } from "../../errors.ts";
 import type { Clock, Outlet } from "../../ports.ts";
+import { isTopicEdge } from "../compile-topics.ts";
 import type { MockDoc } from "../documents-test.ts";
 import type { Binding, Branch, Route } from "../runtime.ts";
 import { push, type Observed } from "./observed.ts";
@@ -30,7 +31,7 @@ export function mockOutlets(parts: MockParts, branch: Branch): readonly Outlet[]
       const answers = parts.mocks[branch.name] ?? [];
       const answer = answers[Math.min(asked++, answers.length - 1)];
       if (answer !== undefined) return answerOf(parts, branch.binding, answer, signal);
-      if (branch.binding.kind === "topic") return undefined;
+      if (branch.binding.kind === "topic" || isTopicEdge(branch.binding.kind)) return undefined;
       throw new BusError("configuration", `the case has no mock for \`${branch.name}\`; add \`mocks: { ${branch.name}: { reply: … } }\``);
     },
     close: () => Promise.resolve(),

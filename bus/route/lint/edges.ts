@@ -1,0 +1,38 @@
+/** Topics of modern systems on a broker: the topic names the system, and nobody answers there. */
+import { isTopicEdge } from "../compile-topics.ts";
+import type { Rule } from "./rule.ts";
+
+export const namedSystem: Rule = {
+  name: "topic-system",
+  check(set, say) {
+    for (const route of set.routes.values()) {
+      const sides = [
+        { edges: route.from, word: "from" },
+        { edges: route.branches, word: "to" },
+      ];
+      for (const { edges, word } of sides)
+        for (const { adapter, system } of edges)
+          if (isTopicEdge(adapter.name) && system === undefined)
+            say(
+              { document: route, path: adapter.path },
+              `a topic on ${adapter.name} is \`${word}.<system>.<contract>\`, and its system is not named here; add \`system:\``,
+            );
+    }
+  },
+};
+
+export const noAnswer: Rule = {
+  name: "topic-no-answer",
+  check(set, say) {
+    for (const route of set.routes.values()) {
+      const reply = set.contracts.get(route.contract)?.reply ?? route.reply;
+      if (route.pattern === "event" || reply === undefined) continue;
+      for (const { adapter } of route.branches)
+        if (isTopicEdge(adapter.name))
+          say(
+            { document: route, path: adapter.path },
+            `\`${route.contract}\` has a reply, and nobody answers on a topic; send it over http or soap, or use a contract without reply`,
+          );
+    }
+  },
+};
