@@ -61,26 +61,35 @@ export async function createLeases(parts: LeaseParts): Promise<Leases> {
     let version = first;
     let trusted = asked + time * TRUST;
     let lost = false;
+    let turn: Promise<unknown> = Promise.resolve();
+    /** One write at a time: each needs the version of the one before. */
+    const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+      const mine = turn.then(work);
+      turn = mine.catch(() => undefined);
+      return mine;
+    };
     return {
       name,
       valid: () => !lost && clock.now() < trusted,
-      async renew() {
-        if (lost) return false;
-        const at = clock.now();
-        const next = await write(name, version);
-        if (next === undefined) lost = true;
-        else {
-          version = next;
-          trusted = at + time * TRUST;
-        }
-        return !lost;
-      },
-      async release() {
-        if (lost) return;
-        lost = true;
-        // the next holder finds it ended; a conflict says that it has one already
-        await leases.update(name, version, { owner: "", until: 0 }).catch(() => undefined);
-      },
+      renew: () =>
+        inTurn(async () => {
+          if (lost) return false;
+          const at = clock.now();
+          const next = await write(name, version);
+          if (next === undefined) lost = true;
+          else {
+            version = next;
+            trusted = at + time * TRUST;
+          }
+          return !lost;
+        }),
+      release: () =>
+        inTurn(async () => {
+          if (lost) return;
+          lost = true;
+          // the next holder finds it ended; a conflict says that it has one already
+          await leases.update(name, version, { owner: "", until: 0 }).catch(() => undefined);
+        }),
     };
   }
 

@@ -18,10 +18,12 @@ type Node = {
 
 type World = Readonly<{
   clock: VirtualClock;
-  start(name: string, gained?: (partition: number) => Promise<void>): Promise<Node>;
+  start(name: string, gained?: (partition: number) => Promise<void>, lost?: (partition: number) => Promise<void>): Promise<Node>;
   errors: string[];
   /** How many partitions each node works on, by name. */
   counts(): readonly number[];
+  /** Somebody else has the lease for a moment. */
+  seize(name: string): Promise<void>;
   nodes: Node[];
 }>;
 
@@ -34,8 +36,13 @@ function world(partitions: number): World {
     clock,
     nodes,
     errors,
+    async seize(name) {
+      const leases = await createMemoryStore(disk).collection<{ owner: string; until: number }>("leases");
+      const known = await leases.get(name);
+      if (known) await leases.update(name, known.version, { owner: "", until: 0 });
+    },
     counts: () => nodes.map(({ working }) => [...working.values()].filter((lease) => lease.valid()).length),
-    async start(name, gained = () => Promise.resolve()) {
+    async start(name, gained = () => Promise.resolve(), lost = () => Promise.resolve()) {
       const store: Store = createMemoryStore(disk);
       const told: string[] = [];
       const working = new Map<number, Lease>();
@@ -51,7 +58,7 @@ function world(partitions: number): World {
         },
         async lost(partition) {
           told.push(`-${partition}`);
-          await Promise.resolve();
+          await lost(partition);
           working.delete(partition);
         },
         onError: (error) => errors.push(String(error)),
@@ -181,5 +188,60 @@ describe("the shares of nodes", () => {
     expect([...begun].toSorted((a, b) => a - b)).toEqual([1, 3]);
     expect(node.shares.owned()).toHaveLength(4);
     await node.shares.close();
+  });
+
+  it.each(["begins", "ends"] as const)("stay where they are while the work of one %s for longer than a lease", async (which) => {
+    const all = world(4);
+    const slow = (partition: number): Promise<void> => (partition === 1 ? all.clock.sleep(LEASE * 3) : Promise.resolve());
+    const quick = (): Promise<void> => Promise.resolve();
+    const a = await all.start("a", quick, which === "ends" ? slow : quick);
+    const b = await all.start("b", which === "begins" ? slow : quick);
+    for (let step = 0; step < 25; step++) {
+      await all.clock.advance(LEASE / 10);
+      single(all, 4);
+      const others = [a.working.get(0), a.working.get(2), step > 5 ? b.working.get(3) : a.working.get(0)];
+      expect(others.map((lease) => lease?.valid())).toEqual([true, true, true]);
+    }
+    await all.clock.advance(LEASE * 2);
+    expect(all.counts()).toEqual([2, 2]);
+    expect(a.told.filter((word) => word.startsWith("-"))).toEqual(["-1", "-3"]);
+    expect(b.told).toEqual(expect.arrayContaining(["+1", "+3"]));
+    expect(b.told).toHaveLength(2);
+    await Promise.all([all.clock.until(a.shares.close()), all.clock.until(b.shares.close())]);
+  });
+
+  it("whose lease is lost while their work begins are ended when it has begun, and claimed anew", async () => {
+    const all = world(1);
+    let slow = false;
+    const node = await all.start("b", () => (slow ? all.clock.sleep(LEASE * 2) : Promise.resolve()));
+    const other = await all.start("a");
+    await all.clock.advance(LEASE); // it is the other's now: its name comes first
+    expect(all.counts()).toEqual([0, 1]);
+    slow = true;
+    await other.shares.close();
+    await all.clock.advance(LEASE / 2);
+    expect(node.told).toEqual(["+0", "-0", "+0"]);
+    await all.seize("partition 0");
+    await all.clock.advance(LEASE);
+    expect(node.working.get(0)?.valid()).toBe(false);
+    await all.clock.advance(LEASE * 4);
+    expect(node.told).toEqual(["+0", "-0", "+0", "-0", "+0"]);
+    expect(all.counts()).toEqual([1, 0]);
+    await all.clock.until(node.shares.close());
+  });
+
+  it("are all given up at the end, also when the end of one fails", async () => {
+    const all = world(4);
+    const a = await all.start(
+      "a",
+      () => Promise.resolve(),
+      (partition) => (partition === 1 ? Promise.reject(new Error("it does not end")) : Promise.resolve()),
+    );
+    await a.shares.close();
+    expect(a.told.filter((word) => word.startsWith("-"))).toEqual(["-0", "-1", "-2", "-3"]);
+    expect(all.errors).toEqual([expect.stringContaining("it does not end")]);
+    const b = await all.start("b");
+    expect(b.shares.owned()).toEqual([0, 1, 2, 3]); // at once: no lease was left behind
+    await b.shares.close();
   });
 });

@@ -1,4 +1,7 @@
-/** Who owns which partition. Nodes that live share the partitions evenly; each takes and gives up its own, by lease. */
+/**
+ * Who owns which partition. Nodes that live share the partitions evenly; each takes and gives up its own, by lease. Leases are extended
+ * beside the work: however long one partition takes to begin or to end, the others stay where they are.
+ */
 import type { Partition } from "../broker.ts";
 import { asBusError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
@@ -22,65 +25,94 @@ export interface Shares {
   close(): Promise<void>;
 }
 
+/** `work`: its beginning or its end is under way until then. */
+type Holding = { readonly lease: Lease; gone: boolean; work: Promise<void> | undefined };
+
 const EVERY = LEASE / 5;
 const NODE = "node ";
 
-/** Resolves after the first round: a node that is alone then owns all. */
+/** Resolves after the first round: a node that is alone then owns all, and works on it. */
 export async function startShares(parts: ShareParts): Promise<Shares> {
   const { leases, clock, node, partitions } = parts;
-  const held = new Map<Partition, Lease>();
+  const held = new Map<Partition, Holding>();
   const stop = new AbortController();
+  const over = new AbortController();
   let presence: Lease | undefined;
+  const failed = (error: unknown): void => parts.onError(asBusError(error), "partitions of the cluster");
 
-  async function give(partition: Partition): Promise<void> {
-    const lease = held.get(partition);
+  function begin(partition: Partition, lease: Lease): void {
+    const holding: Holding = { lease, gone: false, work: undefined };
+    held.set(partition, holding);
+    holding.work = parts
+      .gained(partition, lease)
+      .catch(async (error: unknown) => {
+        failed(error);
+        await finish(partition, holding); // not held without work: the next round tries again, here or elsewhere
+      })
+      .finally(() => (holding.work = undefined));
+  }
+
+  function give(partition: Partition, holding: Holding): void {
+    holding.work ??= finish(partition, holding).finally(() => (holding.work = undefined));
+  }
+
+  async function finish(partition: Partition, { lease }: Holding): Promise<void> {
+    await parts.lost(partition).catch(failed);
     held.delete(partition);
-    await parts.lost(partition);
-    await lease?.release();
+    await lease.release();
+  }
+
+  async function extend(): Promise<void> {
+    const present = async (): Promise<void> => {
+      if (!presence || !(await presence.renew())) presence = await leases.claim(`${NODE}${node}`);
+    };
+    const renew = async ([partition, holding]: [Partition, Holding]): Promise<void> => {
+      if (!holding.gone && (await holding.lease.renew())) return;
+      holding.gone = true;
+      give(partition, holding);
+    };
+    const all = await Promise.allSettled([present(), ...[...held].map(renew)]);
+    const broken = all.find((one) => one.status === "rejected");
+    if (broken) throw broken.reason;
   }
 
   async function round(): Promise<void> {
-    if (!presence || !(await presence.renew())) presence = await leases.claim(`${NODE}${node}`);
-    for (const [partition, lease] of held) if (!(await lease.renew())) await give(partition);
     const running = await leases.held();
-    const nodes = [
-      ...new Set([node, ...[...running.keys()].filter((name) => name.startsWith(NODE)).map((name) => name.slice(NODE.length))]),
-    ];
-    nodes.sort();
-    const failures: unknown[] = [];
+    const others = [...running.keys()].filter((name) => name.startsWith(NODE)).map((name) => name.slice(NODE.length));
+    const nodes = [...new Set([node, ...others])].sort();
     for (let partition = 0; partition < partitions && !stop.signal.aborted; partition++) {
       const mine = nodes[partition % nodes.length] === node;
-      if (!mine && held.has(partition)) await give(partition);
-      if (!mine || held.has(partition)) continue;
+      const holding = held.get(partition);
+      if (holding && !mine) give(partition, holding); // one whose work is beginning goes at a later round
+      if (holding || !mine) continue;
       const lease = await leases.claim(`partition ${partition}`);
-      if (!lease) continue;
-      held.set(partition, lease);
-      try {
-        await parts.gained(partition, lease);
-      } catch (error) {
-        failures.push(error);
-        await give(partition); // not held without work: the next round tries again, here or elsewhere
-      }
-    }
-    if (failures.length > 0) throw failures[0];
-  }
-
-  async function loop(): Promise<void> {
-    while (!stop.signal.aborted) {
-      await clock.sleep(EVERY, stop.signal).catch(() => undefined);
-      if (stop.signal.aborted) return;
-      await round().catch((error: unknown) => parts.onError(asBusError(error), "partitions of the cluster"));
+      if (lease) begin(partition, lease);
     }
   }
 
+  async function every(work: () => Promise<void>, end: AbortSignal): Promise<void> {
+    while (!end.aborted) {
+      await clock.sleep(EVERY, end).catch(() => undefined);
+      if (!end.aborted) await work().catch(failed);
+    }
+  }
+
+  const settled = (): Promise<unknown> => Promise.all([...held.values()].map(async ({ work }) => work));
+  await extend();
   await round();
-  const done = loop();
+  const extending = every(extend, over.signal);
+  const sharing = every(round, stop.signal);
+  await settled();
   return {
     owned: () => [...held.keys()],
     async close() {
       stop.abort();
-      await done;
-      for (const partition of held.keys()) await give(partition);
+      await sharing;
+      await settled();
+      for (const [partition, holding] of held) give(partition, holding);
+      await settled();
+      over.abort();
+      await extending;
       await presence?.release();
     },
   };
