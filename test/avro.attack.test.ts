@@ -1,23 +1,13 @@
 /** Hostile Avro bytes and schemas: refused with a clear error before anything is allocated for them. */
 import { describe, expect, it } from "vitest";
 import { compileType } from "#bus/contract/avro.ts";
-import { BusError } from "#bus/errors.ts";
+import { refusal } from "#test/harness/refusal.ts";
 
 const typeOf = (fields: readonly object[], lookup?: (id: number) => string | undefined) =>
   compileType({ id: "a.b.v1", schemaId: 1, schemaText: JSON.stringify({ type: "record", name: "Root", fields }), lookup });
 const field = (type: unknown, extra: object = {}) => ({ name: "f", type, ...extra });
 const framed = (...bytes: readonly number[]) => framedAll(bytes);
 const framedAll = (bytes: readonly number[]) => Uint8Array.from([0, 0, 0, 0, 1].concat(bytes));
-
-function refusal(work: () => unknown): BusError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof BusError) return error;
-    throw error;
-  }
-  throw new Error("was not refused");
-}
 
 /** Zigzag varint of a positive number. */
 function varint(value: number): number[] {
@@ -104,6 +94,53 @@ describe("schema ids", () => {
   });
 });
 
+describe("another version's schema, which anybody may have registered", () => {
+  const DECIMAL = { type: "bytes", logicalType: "decimal", precision: 9, scale: 2 };
+  const reading = (own: object, theirs: unknown, body: readonly number[]): (() => unknown) => {
+    const type = typeOf([own], () => JSON.stringify({ type: "record", name: "Root", fields: theirs }));
+    return () => type.decode(Uint8Array.from([0, 0, 0, 0, 2].concat(body)));
+  };
+  const many = (count: number): number[] => varint(count).concat(Array.from({ length: count }, () => 0x61));
+
+  it.each(["string", "bytes"])("calls a decimal %s: its digits are not worked out, whatever their number", (kind) => {
+    const error = refusal(reading(field(DECIMAL), [field(kind)], many(2_000_000)));
+    expect([error.code, error.message]).toEqual(["avro-limit", "a decimal is longer than 64 bytes"]);
+    expect(reading(field(DECIMAL), [field(kind)], [2, 0x7d])()).toEqual({ f: "1.25" });
+  });
+
+  it("calls a text bytes: what is not UTF-8 is refused, not mended", () => {
+    expect(refusal(reading(field("string"), [field("bytes")], [4, 0xc3, 0x28])).code).toBe("avro-malformed");
+    expect(reading(field("string"), [field("bytes")], [8, 0xef, 0xbb, 0xbf, 0x41])()).toEqual({ f: "\ufeffA" });
+  });
+
+  /** Records that hold the record before them `wide` times, each time by a default. */
+  const layers = (high: number, wide: number, extra: object = { default: {} }): object[] =>
+    Array.from({ length: high }, (_, i) => ({
+      name: `layer${i}`,
+      type: {
+        type: "record",
+        name: `L${i}`,
+        fields: Array.from({ length: wide }, (_, k) => ({
+          name: `f${k}`,
+          type: i === 0 ? "int" : `L${i - 1}`,
+          ...(i === 0 ? { default: 0 } : extra),
+        })),
+      },
+      ...extra,
+    }));
+
+  it("has defaults that unfold to millions of values: it is refused before one is made", () => {
+    const error = refusal(reading(field("int", { default: 1 }), layers(8, 12), [0]));
+    expect(error.code).toBe("avro-malformed");
+    expect(error.message).toContain("the default holds more than 2000 values");
+  });
+
+  it("as a contract of one's own is refused for the same reason, and for paths without number", () => {
+    expect(refusal(() => typeOf(layers(8, 12))).message).toContain("the default holds more than 2000 values");
+    expect(refusal(() => typeOf(layers(8, 12, {}))).message).toContain("more than 20000 fields");
+  });
+});
+
 describe("absurd schemas", () => {
   const deep = (levels: number): unknown => (levels === 0 ? "int" : { type: "array", items: deep(levels - 1) });
   const records = Array.from({ length: 4_100 }, (_, i) => ({ name: `f${i}`, type: "int" }));
@@ -133,6 +170,16 @@ describe("absurd schemas", () => {
     ["with a fixed of a gigabyte", [field({ type: "fixed", name: "F", size: 2 ** 30 })], "size"],
     ["with a decimal of no precision", [field({ type: "bytes", logicalType: "decimal" })], "precision"],
     ["with two keys", [field("int", { key: true }), { name: "g", type: "int", key: true }], "one key"],
+    [
+      "with a key inside a list",
+      [field({ type: "array", items: { type: "record", name: "Item", fields: [{ name: "id", type: "string", key: true }] } })],
+      "a key stands in records only",
+    ],
+    [
+      "with a key inside a map",
+      [field({ type: "map", values: { type: "record", name: "Item", fields: [{ name: "id", type: "string", key: true }] } })],
+      "a key stands in records only",
+    ],
     ["with a key that is a list", [field({ type: "array", items: "int" }, { key: true })], "text or a number"],
     ["with a mark that is no yes or no", [field("int", { personal: "yes" })], "true or false"],
   ])("%s", (_, fields, hint) => {

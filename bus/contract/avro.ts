@@ -108,6 +108,8 @@ function otherVersion(own: Type, options: TypeOptions, id: number): Reader {
     throw new BusError("schema-unknown", `no schema has the id ${id}; ${options.id} is written with ${options.schemaId}`);
   try {
     const { schema, shape } = parseSchema(text);
+    // Anybody may have registered it: defaults that unfold without end are refused before avsc unfolds them.
+    checkDefaults(shape);
     const writer = avscType(schema);
     return reader(own, compileWalk(shape, options.limits ?? WALK_LIMITS), own.createResolver(writer));
   } catch (error) {

@@ -2,8 +2,8 @@
 import { meant } from "../near.ts";
 import type { Place } from "../errors.ts";
 import { describe, lookOf, lookOfValue, nullable } from "./shape.ts";
-import type { FieldShape, RecordShape, Shape } from "./shape.ts";
-import { daysFromDate, millisFromInstant, twosComplement, unscaled } from "./values.ts";
+import type { FieldShape, Look, RecordShape, Shape } from "./shape.ts";
+import { daysFromDate, fitsFloat, millisFromInstant, twosComplement, unscaled } from "./values.ts";
 
 /** More places than this help nobody. */
 export const MAX_PLACES = 20;
@@ -22,6 +22,7 @@ function simpleFits(shape: Shape, value: unknown): boolean {
     case "long":
       return typeof value === "bigint" ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value);
     case "float":
+      return typeof value === "number" && fitsFloat(value);
     case "double":
       return typeof value === "number";
     case "string":
@@ -111,9 +112,9 @@ function compile(shape: Shape, known: Map<RecordShape, Checker>): Checker {
       };
     }
     case "union": {
-      const branches = new Map(shape.branches.map((branch) => [lookOf(branch), compile(branch, known)] as const));
+      const branches = new Map<Look | undefined, Checker>(shape.branches.map((branch) => [lookOf(branch), compile(branch, known)]));
       return (value, path, places, depth) => {
-        const branch = branches.get(value === undefined ? "nothing" : (lookOfValue(value) ?? "nothing"));
+        const branch = branches.get(value === undefined ? "nothing" : lookOfValue(value));
         if (branch === undefined) wrong(places, path, shape, value);
         else branch(value, path, places, depth);
       };
@@ -137,7 +138,7 @@ export function compileCheck(shape: RecordShape): (value: unknown) => readonly P
 
 type Tidy = ((value: unknown) => boolean) | undefined;
 
-/** Compiles the one question avsc's writer does not ask: has any record a member its schema does not know? */
+/** Compiles the questions avsc's writer does not ask: are records and maps objects, and has no record a member that its schema does not know? */
 export function compileTidy(shape: RecordShape): (value: unknown) => boolean {
   return tidyRecord(shape, new Map());
 }
@@ -146,18 +147,22 @@ function tidyRecord(shape: RecordShape, known: Map<RecordShape, (value: unknown)
   const seen = known.get(shape);
   if (seen !== undefined) return seen;
   const allowed = new Set(shape.fields.map((field) => field.name));
-  const inner: (readonly [string, (value: unknown) => boolean])[] = [];
+  const inner: { name: string; optional: boolean; check: (value: unknown) => boolean }[] = [];
   const tidy = (value: unknown): boolean => {
-    // What is no object at all is left to the writer, which refuses it.
-    if (typeof value !== "object" || value === null) return true;
-    for (const key in value) if (!allowed.has(key)) return false;
-    for (const [name, check] of inner) if (!check((value as Record<string, unknown>)[name])) return false;
+    // The writer reads members off anything: a text would pass for a record whose fields may all be absent.
+    if (lookOfValue(value) !== "object") return false;
+    const object = value as Readonly<Record<string, unknown>>;
+    for (const key in object) if (!allowed.has(key)) return false;
+    for (const { name, optional, check } of inner) {
+      const member = object[name];
+      if (member === undefined ? !optional : !check(member)) return false;
+    }
     return true;
   };
   known.set(shape, tidy);
   for (const field of shape.fields) {
     const check = tidyShape(field.type, known);
-    if (check !== undefined) inner.push([field.name, check]);
+    if (check !== undefined) inner.push({ name: field.name, optional: field.default !== undefined || nullable(field.type), check });
   }
   return tidy;
 }
@@ -165,17 +170,22 @@ function tidyRecord(shape: RecordShape, known: Map<RecordShape, (value: unknown)
 function tidyShape(shape: Shape, known: Map<RecordShape, (value: unknown) => boolean>): Tidy {
   if (shape.kind === "record") return tidyRecord(shape, known);
   if (shape.kind === "union") {
-    const record = shape.branches.find((branch) => branch.kind === "record");
-    const list = shape.branches
-      .map((branch) => (branch.kind === "record" ? undefined : tidyShape(branch, known)))
-      .find((check) => check !== undefined);
-    const object = record === undefined ? undefined : tidyShape(record, known);
+    // One branch at most is a list, and one an object: their looks differ.
+    const of = (look: Look): Tidy => {
+      const branch = shape.branches.find((candidate) => lookOf(candidate) === look);
+      return branch === undefined ? undefined : tidyShape(branch, known);
+    };
+    const [list, object] = [of("list"), of("object")];
     if (list === undefined && object === undefined) return undefined;
-    return (value) => value instanceof Uint8Array || ((Array.isArray(value) ? list : (object ?? list))?.(value) ?? true);
+    return (value) => {
+      const look = lookOfValue(value);
+      return (look === "list" ? list : look === "object" ? object : undefined)?.(value) ?? true;
+    };
   }
   if (shape.kind !== "array" && shape.kind !== "map") return undefined;
   const item = tidyShape(shape.kind === "array" ? shape.items : shape.values, known);
-  if (item === undefined) return undefined;
-  if (shape.kind === "array") return (value) => !Array.isArray(value) || value.every(item);
-  return (value) => typeof value !== "object" || value === null || Object.values(value).every(item);
+  // The writer would take the numbers of a list, or the places of bytes, for keys of a map.
+  if (shape.kind === "map")
+    return (value) => lookOfValue(value) === "object" && (item === undefined || Object.values(value as object).every(item));
+  return item === undefined ? undefined : (value) => !Array.isArray(value) || value.every(item);
 }

@@ -61,7 +61,7 @@ function change(walk: Walk, reader: string, writer: string): string {
 /** A reader's name or one of its aliases must be the writer's full name. */
 function sameName(reader: Shape, writer: Shape): boolean {
   if (!("name" in reader) || !("name" in writer) || writer.name === undefined) return true;
-  const aliases = "aliases" in reader ? reader.aliases : [];
+  const aliases = ("aliases" in reader ? reader.aliases : undefined) ?? [];
   return reader.name === writer.name || aliases.includes(writer.name);
 }
 

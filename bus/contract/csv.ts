@@ -15,7 +15,7 @@ import { meant } from "../near.ts";
 import { parseSchema, schemaFault } from "./parse.ts";
 import { describe, recordIn, withoutNull } from "./shape.ts";
 import type { FieldShape, RecordShape, Shape } from "./shape.ts";
-import { daysFromDate, decimalText, instantFromMillis, millisFromInstant, twosComplement, unscaled } from "./values.ts";
+import { daysFromDate, decimalText, fitsFloat, instantFromMillis, millisFromInstant, twosComplement, unscaled } from "./values.ts";
 
 export type CsvOptions = Readonly<{
   /** One ASCII character; default comma. */
@@ -68,7 +68,7 @@ function convert(shape: Shape, text: string): unknown {
     case "float":
     case "double": {
       const value = REAL.test(text) ? Number(text) : Number.NaN;
-      return Number.isFinite(value) ? value : undefined;
+      return Number.isFinite(value) && (shape.kind === "double" || fitsFloat(value)) ? value : undefined;
     }
     case "date":
       return daysFromDate(text) === undefined ? undefined : text;
@@ -95,12 +95,16 @@ type Column = Readonly<{ path: string; shape: Shape }>;
 
 const NO_CELL = new Set(["array", "map", "union", "record", "null"]);
 
+/** Records that hold one another several times have more columns than any file: they are refused before they are counted out. */
+const MAX_COLUMNS = 20_000;
+
 /** Columns that a schema can have: every field that one cell can hold, by dotted path through records. */
-function columnsOf(shape: RecordShape, prefix = "", open: readonly RecordShape[] = []): readonly Column[] {
+function columnsOf(shape: RecordShape, prefix = "", open: readonly RecordShape[] = [], seen = { count: 0 }): readonly Column[] {
   return shape.fields.flatMap((field): readonly Column[] => {
+    if (++seen.count > MAX_COLUMNS) throw schemaFault("", `has more than ${MAX_COLUMNS} columns as CSV`);
     const path = prefix + field.name;
     const inner = recordIn(field.type);
-    if (inner !== undefined) return open.includes(inner) ? [] : columnsOf(inner, `${path}.`, [...open, shape]);
+    if (inner !== undefined) return open.includes(inner) ? [] : columnsOf(inner, `${path}.`, [...open, shape], seen);
     const type = withoutNull(field.type);
     return NO_CELL.has(type.kind) ? [] : [{ path, shape: type }];
   });

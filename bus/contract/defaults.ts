@@ -6,6 +6,10 @@ import { dateFromDays, decimalText, fromTwosComplement, instantFromMillis, unsca
 
 /** A default that nests deeper than this can only be one that contains itself. */
 const MAX_DEPTH = 16;
+/** Values of one default: records whose defaults hold one another several times unfold without number. */
+const MAX_VALUES = 2_000;
+/** Where a default stands, and how many values of it there are so far. */
+type At = Readonly<{ path: string; depth: number; seen: { count: number } }>;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -49,38 +53,43 @@ function plain(shape: Shape, json: unknown, path: string): unknown {
   }
 }
 
-/** A fresh value of the default; throws `configuration` where it does not fit or contains itself. */
-function materialise(shape: Shape, json: unknown, path: string, depth: number): unknown {
+/** A fresh value of the default; throws `configuration` where it does not fit, contains itself, or has no end in sight. */
+function materialise(shape: Shape, json: unknown, at: At): unknown {
+  const { path, depth, seen } = at;
   if (depth > MAX_DEPTH) throw schemaFault(path, "the default contains itself without end");
+  if (++seen.count > MAX_VALUES) throw schemaFault(path, `the default holds more than ${MAX_VALUES} values`);
+  const inner = (of: Shape, value: unknown): unknown => materialise(of, value, { path, depth: depth + 1, seen });
   switch (shape.kind) {
     case "bytes":
       return latin1(json, path, shape);
     case "fixed":
       return latin1(json, path, shape, shape.size);
     case "decimal": {
-      const text = decimalText(fromTwosComplement(latin1(json, path, shape, shape.size)), shape.scale);
+      const bytes = latin1(json, path, shape, shape.size);
+      const text = shape.size === undefined && bytes.length > 64 ? "" : decimalText(fromTwosComplement(bytes), shape.scale);
       return unscaled(text, shape.precision, shape.scale) === undefined ? refuse(path, shape) : text;
     }
     case "array":
-      return Array.isArray(json) ? json.map((item) => materialise(shape.items, item, path, depth + 1)) : refuse(path, shape);
+      return Array.isArray(json) ? json.map((item) => inner(shape.items, item)) : refuse(path, shape);
     case "map":
       if (typeof json !== "object" || json === null || Array.isArray(json) || Object.hasOwn(json, "__proto__")) return refuse(path, shape);
-      return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, materialise(shape.values, value, path, depth + 1)]));
+      return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, inner(shape.values, value)]));
     case "record":
       if (typeof json !== "object" || json === null || Array.isArray(json)) return refuse(path, shape);
-      return recordDefault(shape, json as Json, path, depth);
+      return recordDefault(shape, json as Json, at);
     case "union":
-      return shape.branches[0] === undefined ? refuse(path, shape) : materialise(shape.branches[0], json, path, depth);
+      return shape.branches[0] === undefined ? refuse(path, shape) : materialise(shape.branches[0], json, at);
     default:
       return plain(shape, json, path);
   }
 }
 
-function recordDefault(shape: RecordShape, json: Json, path: string, depth: number): unknown {
+function recordDefault(shape: RecordShape, json: Json, { path, depth, seen }: At): unknown {
   const members = shape.fields.map((field) => {
     const given = Object.hasOwn(json, field.name) ? json[field.name] : field.default;
-    if (given === undefined) return refuse(`${path}.${field.name}`, field.type);
-    return [field.name, materialise(field.type, given, `${path}.${field.name}`, depth + 1)] as const;
+    const inside = `${path}.${field.name}`;
+    if (given === undefined) return refuse(inside, field.type);
+    return [field.name, materialise(field.type, given, { path: inside, depth: depth + 1, seen })] as const;
   });
   return Object.fromEntries(members);
 }
@@ -91,9 +100,9 @@ function recordDefault(shape: RecordShape, json: Json, path: string, depth: numb
  */
 export function absentValue(field: FieldShape): (() => unknown) | undefined {
   if (field.default === undefined) return nullable(field.type) ? () => null : undefined;
-  const first = materialise(field.type, field.default, field.name, 0);
-  if (typeof first !== "object" || first === null) return () => first;
-  return () => materialise(field.type, field.default, field.name, 0);
+  const make = (): unknown => materialise(field.type, field.default, { path: field.name, depth: 0, seen: { count: 0 } });
+  const first = make();
+  return typeof first !== "object" || first === null ? () => first : make;
 }
 
 /** Tries every default of a schema once. */

@@ -5,7 +5,7 @@ import { absentValue } from "./defaults.ts";
 import type { JsonScan } from "./json-scan.ts";
 import { meant } from "../near.ts";
 import { schemaFault } from "./parse.ts";
-import { daysFromDate, decimalText, instantFromMillis, millisFromInstant, twosComplement, unscaled } from "./values.ts";
+import { daysFromDate, decimalText, fitsFloat, instantFromMillis, millisFromInstant, twosComplement, unscaled } from "./values.ts";
 
 export type JsonReader = (scan: JsonScan, path: string) => unknown;
 
@@ -41,13 +41,25 @@ function numberReader(shape: Shape, convert: (literal: string) => unknown): Json
   };
 }
 
+/** Is a number's literal whole (1, 1.0, 1e3, 10e-1)? Its double alone does not tell: a small enough fraction is rounded away. */
+function isWhole(literal: string): boolean {
+  if (!/[.eE]/.test(literal)) return true;
+  const [mantissa = "", exponent = "0"] = literal.toLowerCase().split("e");
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  const digits = whole + fraction;
+  let last = digits.length;
+  while (digits[last - 1] === "0") last--;
+  return last === 0 || digits[last - 1] === "-" || fraction.length - Number(exponent) <= digits.length - last;
+}
+
 /** Whole numbers beyond 2^53 lose digits in most JSON libraries, so they travel as text of digits. */
 function longReader(shape: Shape): JsonReader {
   return (scan, path) => {
     const first = scan.next();
     const { pos } = scan;
     if (isNumber(first)) {
-      const value = Number(scan.number(path));
+      const literal = scan.number(path);
+      const value = isWhole(literal) ? Number(literal) : Number.NaN;
       if (Number.isSafeInteger(value)) return value;
       if (Number.isInteger(value)) scan.note("a whole number beyond 9007199254740991 loses digits in JSON; write it as text", path, pos);
       else mismatch(scan, shape, path, pos);
@@ -198,7 +210,7 @@ function compile(shape: Shape, known: Map<RecordShape, JsonReader>): JsonReader 
     case "int":
       return numberReader(shape, (literal) => {
         const value = Number(literal);
-        return (value | 0) === value ? value : undefined;
+        return (value | 0) === value && isWhole(literal) ? value : undefined;
       });
     case "long":
       return longReader(shape);
@@ -206,7 +218,7 @@ function compile(shape: Shape, known: Map<RecordShape, JsonReader>): JsonReader 
     case "double":
       return numberReader(shape, (literal) => {
         const value = Number(literal);
-        return Number.isFinite(value) ? value : undefined;
+        return Number.isFinite(value) && (shape.kind === "double" || fitsFloat(value)) ? value : undefined;
       });
     case "string":
       return textReader(shape, (text) => text);

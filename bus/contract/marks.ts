@@ -2,18 +2,22 @@
 import type { AvroRecord } from "../envelope.ts";
 import type { FieldMarks } from "./contract.ts";
 import { schemaFault } from "./parse.ts";
-import { lookOf } from "./shape.ts";
+import { lookOf, recordIn } from "./shape.ts";
 import type { RecordShape, Shape } from "./shape.ts";
 
 /** Records below this depth have no paths of their own; a recursive record stops at its first repetition anyway. */
 const MAX_DEPTH = 12;
+/** Records that hold one another several times have paths without number; no honest message comes near this. */
+const MAX_PATHS = 20_000;
 
 /** Calls `visit` for every field, by dotted path; items of arrays and values of maps share their container's path. */
 export function eachPath(shape: RecordShape, visit: (path: string, field: RecordShape["fields"][number]) => void): void {
+  let visited = 0;
   const walk = (inner: Shape, prefix: string, open: readonly RecordShape[]): void => {
     for (const record of recordsOf(inner)) {
       if (open.includes(record) || open.length >= MAX_DEPTH) continue;
       for (const field of record.fields) {
+        if (++visited > MAX_PATHS) throw schemaFault("", `has more than ${MAX_PATHS} fields, counting those of records inside records`);
         const path = prefix === "" ? field.name : `${prefix}.${field.name}`;
         visit(path, field);
         walk(field.type, path, [...open, record]);
@@ -70,6 +74,12 @@ export function compileKey(shape: RecordShape): (value: AvroRecord) => string | 
   if (second !== undefined) throw schemaFault(second, `a contract has one key, and \`${path}\` already is it`);
   if (path === undefined) return () => undefined;
   const parts = path.split(".");
+  let holder: RecordShape | undefined = shape;
+  for (const part of parts.slice(0, -1)) {
+    const field: RecordShape["fields"][number] | undefined = holder.fields.find((candidate) => candidate.name === part);
+    holder = field === undefined ? undefined : recordIn(field.type);
+    if (holder === undefined) throw schemaFault(path, "a key stands in records only: in a list or map there would be many of it");
+  }
   return (value) => {
     let at: unknown = value;
     for (const part of parts) {

@@ -185,9 +185,8 @@ function fixed(json: Json, enclosing: string, path: string, scope: Scope): Shape
   if (typeof size !== "number" || !Number.isInteger(size) || size < 1 || size > SCHEMA_LIMITS.fixed)
     throw schemaFault(path, `the fixed \`${name}\` needs a \`size\` from 1 to ${SCHEMA_LIMITS.fixed}`);
   const decimal = json["logicalType"] === "decimal";
-  const shape: Shape = decimal
-    ? { kind: "decimal", ...digits(json, path), size, name }
-    : { kind: "fixed", name, size, aliases: aliasesOf(json, namespaceOf(name), path) };
+  const aliases = aliasesOf(json, namespaceOf(name), path);
+  const shape: Shape = decimal ? { kind: "decimal", ...digits(json, path), size, name, aliases } : { kind: "fixed", name, size, aliases };
   scope.named.set(name, shape);
   return shape;
 }

@@ -14,7 +14,7 @@ group("words", () => {
     ["boolean", "true or false"],
     ["int", "a whole number of 32 bits"],
     ["long", "a whole number of 64 bits"],
-    ["float", "a number"],
+    ["float", "a number of 32 bits"],
     ["double", "a number"],
     ["string", "text"],
     ["bytes", "bytes"],

@@ -20,8 +20,15 @@
 export type Primitive = "null" | "boolean" | "int" | "long" | "float" | "double" | "string" | "bytes";
 
 export type PlainShape = Readonly<{ kind: Primitive | "date" | "timestamp" }>;
-/** `size` is set where the decimal is a fixed, `name` its full name then. */
-export type DecimalShape = Readonly<{ kind: "decimal"; precision: number; scale: number; size?: number; name?: string }>;
+/** `size` is set where the decimal is a fixed, `name` its full name then, `aliases` its former ones. */
+export type DecimalShape = Readonly<{
+  kind: "decimal";
+  precision: number;
+  scale: number;
+  size?: number;
+  name?: string;
+  aliases?: readonly string[];
+}>;
 export type FixedShape = Readonly<{ kind: "fixed"; name: string; size: number; aliases: readonly string[] }>;
 export type EnumShape = Readonly<{
   kind: "enum";
@@ -111,6 +118,7 @@ export function describe(shape: Shape): string {
     case "long":
       return "a whole number of 64 bits";
     case "float":
+      return "a number of 32 bits";
     case "double":
       return "a number";
     case "string":

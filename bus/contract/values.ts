@@ -157,8 +157,13 @@ export function twosComplement(value: bigint, size: number | undefined): Uint8Ar
   return bytes;
 }
 
+/** Reads the bytes at once: shifting a bigint for each byte would take time by the square of their number. */
 export function fromTwosComplement(bytes: Uint8Array): bigint {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  return BigInt.asIntN(bytes.length * 8, value);
+  if (bytes.length === 0) return 0n;
+  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")}`));
+}
+
+/** Has 32 bits a place for this number? Infinity and NaN have theirs; a finite number may not become infinite on the way. */
+export function fitsFloat(value: number): boolean {
+  return !Number.isFinite(value) || Number.isFinite(Math.fround(value));
 }
