@@ -1,6 +1,6 @@
 /** Bytes to characters and back: UTF-8 only (XML 1.0 §2.2, §4.3.3), references, line ends, escaping. */
+import { isAscii, isUtf8 } from "node:buffer";
 import { BusError } from "../../errors.ts";
-import { isUtf8 } from "./utf8.ts";
 
 /** Limits of one document; the parser refuses above them while it reads. */
 export const XML_LIMITS = {
@@ -30,28 +30,20 @@ export function decodeDocument(bytes: Uint8Array, maxBytes: number): { src: stri
   if (bytes.length > maxBytes) {
     throw new BusError("message-too-large", `the document has ${bytes.length} bytes, the limit is ${maxBytes}`);
   }
-  const bad = scanBytes(bytes);
-  if (bad !== ALL_ASCII) checkUtf8(bytes);
+  const ascii = isAscii(bytes);
+  if (!ascii) checkUtf8(bytes);
   const src = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-  if (bad >= 0) refuseByte(src, bad);
+  const forbidden = ascii ? CONTROL : CONTROL_OR_NONCHARACTER;
+  if (forbidden.test(src)) refuseByte(src, src.search(forbidden));
   const start = src.startsWith("\u00EF\u00BB\u00BF") ? 3 : 0;
   return { src, start: start + declarationLength(start === 0 ? src : src.slice(3)) };
 }
 
-const ALL_ASCII = -1;
-const NOTHING_BAD = -2;
-
-/** Index of the first byte of a character that XML forbids: control characters, U+FFFE and U+FFFF (EF BF BE, EF BF BF). */
-function scanBytes(bytes: Uint8Array): number {
-  let high = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] ?? 0;
-    if (byte < 32 && byte !== 10 && byte !== 13 && byte !== 9) return i;
-    if (byte === 0xef && bytes[i + 1] === 0xbf && (bytes[i + 2] ?? 0) >= 0xbe) return i;
-    high |= byte;
-  }
-  return high < 128 ? ALL_ASCII : NOTHING_BAD;
-}
+// What XML forbids, byte by byte: control characters, and U+FFFE and U+FFFF, which are EF BF BE and EF BF BF.
+// oxlint-disable-next-line no-control-regex -- these are the characters that XML 1.0 forbids
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
+// oxlint-disable-next-line no-control-regex -- these are the characters that XML 1.0 forbids
+const CONTROL_OR_NONCHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]|\u00ef\u00bf[\u00be\u00bf]/;
 
 function checkUtf8(bytes: Uint8Array): void {
   if (!isUtf8(bytes)) throw new BusError("xml-encoding", "the document is not valid UTF-8; send UTF-8", { places: [badByte(bytes)] });
@@ -89,7 +81,11 @@ export function charSize(first: number): number {
   return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
+/** The declarations that nearly every document begins with; others are looked at by the letter. */
+const USUAL = ['<?xml version="1.0" encoding="UTF-8"?>', '<?xml version="1.0" encoding="utf-8"?>'];
+
 function declarationLength(src: string): number {
+  for (const usual of USUAL) if (src.startsWith(usual)) return usual.length;
   if (!src.startsWith("<?xml") || !/[ \t\r\n?]/.test(src.charAt(5))) return 0;
   const match = DECLARATION.exec(src);
   if (match === null) {

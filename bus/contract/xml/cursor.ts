@@ -7,7 +7,7 @@ import { XML_LIMITS, decodeDocument, decodeUtf8 } from "./chars.ts";
 import { readAttributes } from "./attributes.ts";
 import { cookText, fail, isSpace, newName, refuseInstruction } from "./state.ts";
 import type { Cursor } from "./state.ts";
-import type { Name, Vocabulary } from "./names.ts";
+import type { ElementName, Name, Vocabulary } from "./names.ts";
 
 const LT = 60;
 const GT = 62;
@@ -16,6 +16,8 @@ const BANG = 33;
 const QUERY = 63;
 /** Text up to this length is looked through letter by letter. */
 const NEAR = 64;
+/** Declarations of one start tag up to so many bytes are remembered. */
+const TAG_BYTES = 512;
 
 export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes: number = XML_LIMITS.bytes): Cursor {
   const { src, start } = decodeDocument(bytes, maxBytes);
@@ -36,7 +38,7 @@ export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes
     attributes: 0,
     attributeNames: [],
     attributeValues: [],
-    last: undefined,
+    last: vocabulary.start,
     references: 0,
     places: [],
     base: 0,
@@ -134,7 +136,7 @@ export function openChild(c: Cursor): Name {
   c.depth = depth + 1;
   c.attributes = 0;
   if (bytes[pos] === GT) c.pos = pos + 1;
-  else readAttributes(c, pos);
+  else if (guess === undefined || guess.raw !== raw || !repeatsTag(c, guess, pos)) return openWith(c, raw, start, pos);
   if (guess !== undefined && guess.raw === raw && guess.scope === c.scope) {
     c.last = guess;
     return guess.name;
@@ -142,11 +144,35 @@ export function openChild(c: Cursor): Name {
   return lookUp(c, raw, start);
 }
 
+/** The same declarations as last time, in the same scope, lead where they led then. */
+function repeatsTag(c: Cursor, guess: ElementName, pos: number): boolean {
+  const { tag } = guess;
+  if (tag === undefined || tag.outer !== c.scope || !sameBytes(c.bytes, pos, tag.bytes)) return false;
+  c.pos = pos + tag.bytes.length;
+  c.scope = guess.scope;
+  return true;
+}
+
+/** Reads attributes and declarations; a tag that holds declarations alone is remembered with its element. */
+function openWith(c: Cursor, raw: string, start: number, pos: number): Name {
+  const { scope: outer, references } = c;
+  readAttributes(c, pos);
+  const name = lookUp(c, raw, start);
+  const { last } = c;
+  const repeatable = c.attributes === 0 && !c.empty && c.references === references && c.pos - pos <= TAG_BYTES;
+  if (repeatable && last?.scope === c.scope) last.tag = { outer, bytes: c.bytes.slice(pos, c.pos) };
+  return name;
+}
+
 /** Does the whole name at `start` read like this? */
 function standsAt(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
-  const { length } = name;
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== name[i]) return false;
-  return endsName(bytes[start + length]);
+  return sameBytes(bytes, start, name) && endsName(bytes[start + name.length]);
+}
+
+function sameBytes(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
+  const { length } = wanted;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== wanted[i]) return false;
+  return true;
 }
 
 function endsName(byte: number | undefined): boolean {

@@ -6,7 +6,7 @@ import { printAttribute, printText } from "./chars.ts";
 import { advance, closeDocument, closeTag, openRoot } from "./cursor.ts";
 import { fail } from "./state.ts";
 import type { Cursor } from "./state.ts";
-import { intern, nameKey } from "./names.ts";
+import { intern, showName } from "./names.ts";
 import type { Name, Vocabulary } from "./names.ts";
 import { readLoose } from "./loose.ts";
 
@@ -89,9 +89,9 @@ function readHeaders(c: Cursor, ns: string, headers: Map<string, string>): void 
     if (name === undefined) return;
     if (count >= MAX_HEADERS) fail(c, "xml-limit", `an envelope may have at most ${MAX_HEADERS} header blocks`, c.at);
     if (mustUnderstand(c, ns) && !UNDERSTOOD.has(name.ns)) {
-      fail(c, "soap-must-understand", `the header ${nameKey(name.ns, name.local)} is marked mustUnderstand and is not known here`, c.at);
+      fail(c, "soap-must-understand", `the header ${showName(name)} is marked mustUnderstand and is not known here`, c.at);
     }
-    const key = nameKey(name.ns, name.local);
+    const key = showName(name);
     if (name.ns === MCONNECT_NS && headers.has(key)) fail(c, "soap-shape", `the header ${name.local} stands twice`, c.at);
     const { text, children } = readLoose(c);
     if (children.length === 0) headers.set(key, text.trim());

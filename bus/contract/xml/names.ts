@@ -4,8 +4,8 @@
  * between documents; both memories are bounded, so a stranger's prefixes cannot grow them.
  */
 
-/** An expanded name. Names of one vocabulary are interned: equal names are the same object. */
-export type Name = Readonly<{ ns: string; local: string }>;
+/** An expanded name. Names of one vocabulary are interned: equal names are the same object, and know how they are written (nameKey). */
+export type Name = Readonly<{ ns: string; local: string; key?: string }>;
 
 export type Scope = Readonly<{
   /** Prefix to namespace, `""` is the default namespace. */
@@ -20,13 +20,18 @@ export type Scope = Readonly<{
 }>;
 
 /**
- * A raw element name as it resolved in its scope. `follower` is the element that came after it last time: messages of one
- * kind repeat themselves, so the next name is mostly known before it is read and only compared.
+ * A raw element name as it resolved in its scope. Messages of one kind repeat themselves, so what comes next is mostly known
+ * before it is read and only compared: `follower` is the element that came after this one last time, `tag` what stood in its start tag.
  */
-export type ElementName = Readonly<{ raw: string; bytes: Uint8Array; name: Name; scope: Scope }> & { follower: ElementName | undefined };
+export type ElementName = Readonly<{ raw: string; bytes: Uint8Array; name: Name; scope: Scope }> & {
+  follower: ElementName | undefined;
+  tag: Tag | undefined;
+};
+/** Namespace declarations of a start tag, from behind the name through `>`, that lead from the scope `outer` to the element's own. */
+export type Tag = Readonly<{ outer: Scope; bytes: Uint8Array }>;
 
-/** The names a compiled reader knows, and the scope every document starts in. */
-export type Vocabulary = Readonly<{ names: Map<string, Name>; root: Scope }>;
+/** The names a compiled reader knows, the scope every document starts in, and what stands before a root element. */
+export type Vocabulary = Readonly<{ names: Map<string, Name>; root: Scope; start: ElementName }>;
 
 export const XML_NS = "http://www.w3.org/XML/1998/namespace";
 export const XMLNS_NS = "http://www.w3.org/2000/xmlns/";
@@ -41,7 +46,12 @@ function newScope(prefixes: ReadonlyMap<string, string>, declared: readonly stri
 }
 
 export function newVocabulary(): Vocabulary {
-  return { names: new Map(), root: newScope(new Map([["xml", XML_NS]])) };
+  const root = newScope(new Map([["xml", XML_NS]]));
+  return { names: new Map(), root, start: newElementName("", { ns: "", local: "" }, root) };
+}
+
+function newElementName(raw: string, name: Name, scope: Scope): ElementName {
+  return { raw, bytes: Buffer.from(raw, "latin1"), name, scope, follower: undefined, tag: undefined };
 }
 
 /** The one Name object of an expanded name in this vocabulary; made when new. */
@@ -49,7 +59,7 @@ export function intern(vocabulary: Vocabulary, ns: string, local: string): Name 
   const key = nameKey(ns, local);
   const known = vocabulary.names.get(key);
   if (known !== undefined) return known;
-  const name: Name = { ns, local };
+  const name: Name = { ns, local, key };
   vocabulary.names.set(key, name);
   return name;
 }
@@ -60,7 +70,7 @@ export function nameKey(ns: string, local: string): string {
 }
 
 export function showName(name: Name): string {
-  return nameKey(name.ns, name.local);
+  return name.key ?? nameKey(name.ns, name.local);
 }
 
 /** The scope below `scope` with these declarations (alternating prefix, namespace). */
@@ -86,6 +96,6 @@ export function resolveName(vocabulary: Vocabulary, scope: Scope, raw: string, t
   if (known === undefined) return { ns: ns ?? "", local };
   // Only names of the vocabulary are remembered.
   if (attribute) scope.attributes.set(raw, known);
-  else scope.elements.set(raw, { raw, bytes: Buffer.from(raw, "latin1"), name: known, scope, follower: undefined });
+  else scope.elements.set(raw, newElementName(raw, known, scope));
   return known;
 }
