@@ -8,7 +8,19 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** What the sources of a folder may import besides their own folder. A trailing `/` means everything below. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  bus: ["#bus/", "node:crypto", "node:events", "node:timers", "avsc", "yaml", "jsonata", "p-retry", "croner", "fastest-levenshtein"],
+  bus: [
+    "#bus/",
+    "node:buffer",
+    "node:crypto",
+    "node:events",
+    "node:timers",
+    "avsc",
+    "yaml",
+    "jsonata",
+    "p-retry",
+    "croner",
+    "fastest-levenshtein",
+  ],
   adapters: [
     "#bus/ports.ts",
     "#bus/broker.ts",
