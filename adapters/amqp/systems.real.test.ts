@@ -185,6 +185,92 @@ describe.skipIf(!ready)("modern systems on RabbitMQ", () => {
     await pause(500);
     expect(came).toHaveLength(3);
   });
+  it("Avro in Confluent framing and structured CloudEvents are taken, by their content type", async () => {
+    const framed = publish("a", "a", { contentType: "application/vnd.confluent.avro", body: "\u0000abc" });
+    expect((await next(() => as("a", [framed])))?.read()).toEqual({ first: 0 });
+    const event = { specversion: "1.0", id: "s-1", source: "/x", type: "t", subject: "ț", correlationid: "c-9", data: { n: 1 } };
+    const whole = publish("a", "a", { contentType: "application/cloudevents+json", body: JSON.stringify(event), headers: {} });
+    const inbound = await next(() => as("a", [whole]));
+    expect(inbound).toMatchObject({ id: "s-1", subject: "ț", correlationId: "c-9", system: "a" });
+    expect(inbound?.read()).toEqual({ n: 1 });
+  });
+  it("a structured CloudEvent that is none is refused with a notice", async () => {
+    const acts = ['{"specversion":"1.0"}', "[]", '{"specversion":"1.0","id":"x","source":"/x","type":"t","data_base64":"AA=="}'].map(
+      (body) => publish("a", "a", { contentType: "application/cloudevents+json", body, headers: {} }),
+    );
+    const answers = await as("a", [...acts, ...acts.map(() => ({ do: "receive", queue: names.inbox("a") }))]);
+    const types = answers.slice(acts.length).map((answer) => (JSON.parse(answer.body ?? "{}") as { type: string }).type.split(":")[3]);
+    expect(new Set(types)).toEqual(new Set(["json-violation", "json-malformed", "media-type"]));
+  });
+  it("what no route takes is refused with a notice to its sender, whether it tells or asks", async () => {
+    const [, notice, answer] = await as("a", [
+      publish("a", "a", { key: "from.a.nobody.takes.v1" }),
+      { do: "receive", queue: names.inbox("a") },
+      { ...publish("a", "a", { key: "ask.a.nobody.answers.v1" }), do: "ask" },
+    ]);
+    for (const one of [notice, answer])
+      expect(JSON.parse(one?.body ?? "")).toMatchObject({ type: "urn:mconnect-bus:error:contract-unknown", status: 400 });
+  });
+  it("what a system publishes while no bus runs waits in its queue, and for a route that is being exchanged", async () => {
+    const gone = inletOf(edge, "a", "event", "test.waits.v1");
+    const accept = async (inbound: Inbound) => {
+      came.push(inbound);
+      return { kind: "accepted" as const, id: inbound.id ?? "", correlationId: "c", position: 1, duplicate: false };
+    };
+    await gone.start(accept);
+    await gone.close();
+    await as("a", [publish("a", "a", { key: names.fromKey("a", "test.waits.v1") })]);
+    const again = inletOf(edge, "a", "event", "test.waits.v1");
+    expect(await next(() => again.start(accept))).toMatchObject({ id: "e-1", system: "a" });
+    await again.close();
+  });
+
+  describe("questions", () => {
+    const asked: Inbound[] = [];
+    let answers: Inlet;
+    const ask = (by: string, of: string, more: Act = {}): Act => ({
+      ...publish(by, of, { key: names.askKey(of, CONTRACT), ...more }),
+      do: "ask",
+    });
+    beforeAll(async () => {
+      answers = inletOf(edge, "a", "query");
+      await answers.start(async (inbound) => {
+        asked.push(inbound);
+        const value = inbound.read();
+        if (value["n"] === 0) throw new BusError("grant-missing", "no grant");
+        return { kind: "reply", id: "q-1", correlationId: "c", value: { twice: Number(value["n"]) * 2 }, position: 1 };
+      });
+    });
+    afterAll(() => answers?.close());
+
+    it("are answered over the direct reply-to, in their own format, to the question's correlation id", async () => {
+      const more = { body: '{"n":21}', correlationId: "mine", expiration: "20000" };
+      const [answer, framed] = await as("a", [ask("a", "a", more), ask("a", "a", { contentType: "avro/binary", body: "\u0000" })]);
+      expect(answer).toMatchObject({ ok: true, contentType: "application/json", correlationId: "mine" });
+      expect(JSON.parse(answer?.body ?? "")).toEqual({ twice: 42 });
+      expect(answer?.headers?.["x-message-id"]).toBe("q-1");
+      expect([framed?.contentType, framed?.body]).toEqual(["application/vnd.confluent.avro", "A"]);
+      expect(asked[0]).toMatchObject({ system: "a", waits: 20_000 });
+    });
+    it("that are refused are answered with a problem document", async () => {
+      const [answer] = await as("a", [ask("a", "a", { body: '{"n":0}' })]);
+      expect([answer?.contentType, answer?.headers?.["x-error-code"]]).toEqual(["application/problem+json", "grant-missing"]);
+      expect(JSON.parse(answer?.body ?? "")).toMatchObject({ status: 403 });
+    });
+    it("of another system are refused by the broker", async () => {
+      const [answer] = await as("taxoffice", [{ ...ask("taxoffice", "a"), do: "publish" }]);
+      expect(answer?.code).toBe(403);
+    });
+    it("that name a queue to answer to are not answered: the bus would speak there with its own rights", async () => {
+      const forged = { ...ask("a", "a", { body: '{"n":1}', replyTo: names.inbox("taxoffice") }), do: "publish" };
+      const before = asked.length;
+      const [sent, , own] = await as("a", [forged, { ...forged, replyTo: names.from }, ask("a", "a", { body: '{"n":4}' })]);
+      expect([sent?.ok, JSON.parse(own?.body ?? "")]).toEqual([true, { twice: 8 }]);
+      expect(asked.length).toBe(before + 1);
+      expect((await as("taxoffice", [{ do: "receive", queue: names.inbox("taxoffice"), seconds: 1 }]))[0]?.ok).toBe(false);
+    });
+  });
+
   it("the bus sends to a system's own queue, as CloudEvents in headers", async () => {
     const outlet = createAmqpOutlet({ edge, system: "a.b", contract: CONTRACT, codec: json });
     const message = messageOf({ name: "ț" }, { id: "m-1\r\n", contract: CONTRACT, subject: "ă", source: "x".repeat(400) });
