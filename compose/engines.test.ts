@@ -23,6 +23,7 @@ const partsOf = (env: Record<string, string> = {}, accept: EngineParts["accept"]
   onError: (error) => {
     throw error;
   },
+  onGivenUp: () => undefined,
 });
 
 /** Engines in memory that write down when they are opened and closed. */

@@ -12,6 +12,7 @@ import { checkCompatibility } from "#bus/contract/compatibility.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Clock, Journal, Registry, Store, Transport } from "#bus/ports.ts";
 import type { Settings } from "#config/settings.ts";
+import type { GivenUp } from "./given-up.ts";
 import { keptTexts, ownTexts, type SchemaTexts } from "./schemas.ts";
 
 /** Journal and store; `transport` where they have one of their own. */
@@ -30,6 +31,8 @@ export type EngineParts = Readonly<{
   /** Throws where a danger of the engines is not taken. Called before anything is sent or taken. */
   accept: (hazards: readonly Hazard[]) => Promise<void>;
   onError: (error: unknown, where: string) => void;
+  /** Told of each message that a broker gave up by itself. */
+  onGivenUp: (one: GivenUp) => void;
 }>;
 
 /** How each engine is opened. */
@@ -111,16 +114,27 @@ async function openBase({ settings, dataDir, clock }: EngineParts): Promise<Base
   return { ...engine, hazards: () => Promise.resolve([]) };
 }
 
-async function openBroker({ settings, onError }: EngineParts): Promise<Broker | undefined> {
+async function openBroker({ settings, onError, onGivenUp }: EngineParts): Promise<Broker | undefined> {
   const { node, natsSync } = settings;
   if (settings.transport === "amqp") {
     const { openAmqpBroker } = await import("#adapters/amqp/transport.ts");
-    return openAmqpBroker({ url: settings.amqpUrl ?? "", node, onError: (error) => onError(error, "RabbitMQ") });
+    return openAmqpBroker({
+      url: settings.amqpUrl ?? "",
+      node,
+      onError: (error) => onError(error, "RabbitMQ"),
+      onDead: ({ queue, reason }) => onGivenUp({ broker: "amqp", lane: queue, reason }),
+    });
   }
   if (settings.transport === "nats") {
     const { openNatsBroker } = await import("#adapters/nats/transport.ts");
     const sync = natsSync === "always" ? ({ sync: natsSync } as const) : {};
-    return openNatsBroker({ url: settings.natsUrl ?? "", node, ...sync, onError: (error) => onError(error, "NATS") });
+    return openNatsBroker({
+      url: settings.natsUrl ?? "",
+      node,
+      ...sync,
+      onError: (error) => onError(error, "NATS"),
+      onDead: (lane) => onGivenUp({ broker: "nats", lane, reason: "max_deliver" }),
+    });
   }
   return undefined;
 }

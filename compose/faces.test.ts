@@ -47,7 +47,14 @@ async function world(options: BusWorldOptions = {}): Promise<BusWorld> {
 
 function health(parts: Partial<HealthParts> = {}) {
   const host = listing();
-  const unmount = mountHealth(host, { bus: () => undefined, ready: () => true, version: "1.2.3", topics: () => [], ...parts });
+  const unmount = mountHealth(host, {
+    bus: () => undefined,
+    ready: () => true,
+    version: "1.2.3",
+    topics: () => [],
+    givenUp: () => [],
+    ...parts,
+  });
   open.push(unmount);
   return { host, unmount };
 }
@@ -69,6 +76,18 @@ describe("health", () => {
     expect(await get(host, "admin", "/readyz")).toMatchObject({ status: 503, body: "not ready\n" });
     ready = true;
     expect(await get(host, "admin", "/readyz")).toMatchObject({ status: 200, body: "ready\n" });
+  });
+
+  it("stays ready when a broker of some routes is away or gave messages up, and says so", async () => {
+    const topics = () => [{ broker: "nats", up: false, waiting: 2 } as const, { broker: "amqp", up: true, waiting: 0 } as const];
+    const { host } = health({ topics, givenUp: () => [{ broker: "amqp", reason: "rejected", count: 3 }] });
+    const { status, body } = await get(host, "admin", "/readyz");
+    expect(status).toBe(200);
+    expect(String(body).trimEnd().split("\n")).toEqual([
+      "ready",
+      "nats: away, 2 sources of routes wait for it",
+      "amqp: gave up 3 messages (rejected) since the start; the journal has them",
+    ]);
   });
 
   it("stands on the administrators' face only, and goes with its host", () => {
@@ -111,6 +130,17 @@ describe("metrics", () => {
     expect(found.get('mbus_branch_waiting_messages{route="changed",branch="b"}')).toBe(1);
     expect(found.get('mbus_branch_lag_messages{route="register",branch="to"}')).toBe(1);
     expect(found.get('mbus_endpoint_up_ratio{endpoint="http://a"}')).toBe(1);
+  });
+
+  it("give each broker of routes its state, and what a broker gave up", async () => {
+    const { bus } = await world();
+    const topics = () => [{ broker: "nats", up: false, waiting: 2 } as const, { broker: "amqp", up: true, waiting: 0 } as const];
+    const { host } = health({ bus: () => bus, topics, givenUp: () => [{ broker: "amqp", reason: "delivery_limit", count: 3 }] });
+    const found = samples((await get(host, "admin", "/metrics")).body);
+    expect(found.get('mbus_topic_edge_up{broker="nats"}')).toBe(0);
+    expect(found.get('mbus_topic_edge_up{broker="amqp"}')).toBe(1);
+    expect(found.get('mbus_topic_sources_waiting{broker="nats"}')).toBe(2);
+    expect(found.get('mbus_broker_given_up_total{broker="amqp",reason="delivery_limit"}')).toBe(3);
   });
 
   it("have one HELP and one TYPE before the samples of each name, and no sample twice", async () => {

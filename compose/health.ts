@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Bus } from "#bus/bus.ts";
 import type { WebHandler, WebHost } from "#bus/wire.ts";
+import type { GivenUpWatch } from "./given-up.ts";
 import type { BrokerState } from "./topics.ts";
 
 export type HealthParts = Readonly<{
@@ -9,6 +10,7 @@ export type HealthParts = Readonly<{
   ready: () => boolean;
   version: string;
   topics: () => readonly BrokerState[];
+  givenUp: GivenUpWatch["counts"];
 }>;
 
 export function mountHealth(host: WebHost, parts: HealthParts): () => void {
@@ -21,7 +23,9 @@ export function mountHealth(host: WebHost, parts: HealthParts): () => void {
   });
   const unmount = [
     host.mount("admin", "/livez", () => Promise.resolve(text(200, "alive\n"))),
-    host.mount("admin", "/readyz", () => Promise.resolve(parts.ready() ? text(200, "ready\n") : text(503, "not ready\n"))),
+    host.mount("admin", "/readyz", () =>
+      Promise.resolve(parts.ready() ? text(200, ["ready", ...troubles(parts), ""].join("\n")) : text(503, "not ready\n")),
+    ),
     host.mount("admin", "/metrics", async () => {
       const lines = await metrics(parts, delay.percentile(99) / 1e9);
       delay.reset();
@@ -32,6 +36,17 @@ export function mountHealth(host: WebHost, parts: HealthParts): () => void {
     delay.disable();
     for (const each of unmount) each();
   };
+}
+
+/** What does not keep the bus from its work, and should be looked at. */
+function troubles(parts: HealthParts): readonly string[] {
+  const away = parts.topics().filter(({ up, waiting }) => !up || waiting > 0);
+  return [
+    ...away.map(({ broker, up, waiting }) => `${broker}: ${up ? "connected" : "away"}, ${waiting} sources of routes wait for it`),
+    ...parts
+      .givenUp()
+      .map(({ broker, reason, count }) => `${broker}: gave up ${count} messages (${reason}) since the start; the journal has them`),
+  ];
 }
 
 type Sample = Readonly<{ labels: Readonly<Record<string, string>>; value: number }>;
@@ -97,6 +112,12 @@ async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
     "gauge",
     "Sources on the broker that do not receive yet.",
     ofBroker((state) => state.waiting),
+  );
+  add(
+    "mbus_broker_given_up_total",
+    "counter",
+    "Messages that a broker gave up by itself; the journal sends them again.",
+    parts.givenUp().map(({ broker, reason, count }) => ({ labels: { broker, reason }, value: count })),
   );
   return `${lines.join("\n")}\n`;
 }

@@ -13,6 +13,7 @@ import { pathOf } from "./addresses.ts";
 import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
 import { openEngines } from "./engines.ts";
+import { watchGivenUp } from "./given-up.ts";
 import { acceptHazards } from "./hazards.ts";
 import { mountHealth } from "./health.ts";
 import { createInlet } from "./inlets.ts";
@@ -83,11 +84,12 @@ async function start(
     onError,
   });
   closers.push(() => host.close());
+  const givenUp = watchGivenUp(log, systemClock);
   const accept = acceptHazards({ root: options.root, stage: settings.environment, env: process.env, log });
   // both at once; whichever fails, the other is closed when it has opened
   const both = [
     samples ? startWorld(samples, host.address.http, dataDir) : Promise.resolve(undefined),
-    openEngines({ settings, dataDir, clock: systemClock, accept, onError }),
+    openEngines({ settings, dataDir, clock: systemClock, accept, onError, onGivenUp: (one) => givenUp.saw(one) }),
   ] as const;
   for (const each of both) closers.push(async () => (await each.catch(() => undefined))?.close());
   const [world, engines] = await Promise.all(both);
@@ -137,7 +139,9 @@ async function start(
   });
   host.mount("admin", "/api/v1", adminApi(admin, adminToken(dataDir)));
   mountCommands(host, bus);
-  closers.push(mountHealth(host, { bus: () => bus, ready: () => true, version, topics: () => topics.states() }));
+  closers.push(
+    mountHealth(host, { bus: () => bus, ready: () => true, version, topics: () => topics.states(), givenUp: () => givenUp.counts() }),
+  );
   const started = {
     http: host.address.http,
     https: host.address.https,

@@ -18,8 +18,10 @@ export type NatsSettings = Readonly<{
   /** Milliseconds that a call waits for a broker that is away; default 30,000. */
   patience?: number;
   tls?: Readonly<{ caFile?: string; certFile?: string; keyFile?: string }>;
-  /** What no caller can be told: a message that is not ours, a handler that throws, a message given up by the server. */
+  /** What no caller can be told: a message that is not ours, a handler that throws. */
   onError?: (error: BusError) => void;
+  /** Told of each message of a lane that the server gave up after its last delivery; without it `onError` is. */
+  onDead?: (lane: string) => void;
 }>;
 
 export type Link = Readonly<{

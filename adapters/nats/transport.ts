@@ -131,8 +131,10 @@ function warn(link: Link, streams: Streams): void {
   link.nc.subscribe(`$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${streams.name}.*`, {
     queue: streams.prefix,
     callback(error, message) {
-      const lane = message?.subject.split(".").at(-1);
-      if (!error)
+      const lane = message?.subject.split(".").at(-1) ?? "?";
+      if (error) return;
+      if (link.settings.onDead) link.settings.onDead(lane);
+      else
         link.report(
           new BusError(
             "attempts-exhausted",
