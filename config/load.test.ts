@@ -168,6 +168,9 @@ describe("settings", () => {
   });
 
   it("accept several servers in one address", () => {
-    expect(readSettings({ MBUS_TRANSPORT: "nats", NATS_URL: "nats://a:4222,nats://b:4222" }).natsUrl).toBe("nats://a:4222,nats://b:4222");
+    for (const url of ["nats://a:4222,nats://b:4222", "nats://a:4222, tls://b:4222", "ws://a:8080,ws://b:8080", "wss://a/nats"])
+      expect(readSettings({ MBUS_TRANSPORT: "nats", NATS_URL: url }).natsUrl).toBe(url);
+    for (const url of ["nats://a:4222,b:4222", "ws://a,nats://b", "ws://a,wss://b", "nats://a,"])
+      expect(() => readSettings({ NATS_URL: url }), url).toThrow(/NATS_URL (is no address|has addresses of several kinds)/);
   });
 });

@@ -64,6 +64,7 @@ export function readSettings(env: Env): Settings {
     "nats://host:4222",
     transport === "nats" ? "MBUS_TRANSPORT=nats" : undefined,
     faults,
+    "several",
   );
   const natsSync = word(env, "NATS_SYNC", ["interval", "always"] as const, faults);
   const amqpUrl = url(env, "AMQP_URL", /^amqps?:$/, "amqp://host:5672", transport === "amqp" ? "MBUS_TRANSPORT=amqp" : undefined, faults);
@@ -166,15 +167,28 @@ function word<const W extends string>(env: Env, name: string, words: readonly [W
   return words[0];
 }
 
-/** `needed` names the setting that makes this address necessary. */
-function url(env: Env, name: string, scheme: RegExp, example: string, needed: string | undefined, faults: Faults): string | undefined {
+/** `needed` names the setting that makes this address necessary. `several`: servers of one cluster with commas, all over WebSocket or none. */
+function url(
+  env: Env,
+  name: string,
+  scheme: RegExp,
+  example: string,
+  needed: string | undefined,
+  faults: Faults,
+  several?: "several",
+): string | undefined {
   const text = given(env, name);
   if (text === undefined) {
     if (needed !== undefined) faults.texts.push(`${needed} needs ${name}; write for example ${name}=${example}`);
     return undefined;
   }
-  const first = text.split(",")[0] ?? text;
-  if (URL.canParse(first) && scheme.test(new URL(first).protocol)) return text;
+  const parts = several ? text.split(",").map((part) => part.trim()) : [text.split(",")[0] ?? text];
+  const protocols = new Set(parts.map((part) => (URL.canParse(part) ? new URL(part).protocol : "")));
+  if ([...protocols].every((protocol) => scheme.test(protocol))) {
+    if (protocols.size === 1 || ![...protocols].some((protocol) => protocol.startsWith("ws"))) return text;
+    faults.texts.push(`${name} has addresses of several kinds; write all as ws://, all as wss://, or all as nats:// and tls://`);
+    return undefined;
+  }
   faults.texts.push(`${name} is no address of this kind; write for example ${example}`);
   return undefined;
 }

@@ -1,9 +1,9 @@
 /** The connection to NATS: comes back for ever, says when it is down and when it is a new one, and knows how long a call may wait. */
-import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
+import { connect, wsconnect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
 import { BusError } from "#bus/errors.ts";
 
 export type NatsSettings = Readonly<{
-  /** `nats://` or `tls://`, with user and password where there are; several, of one cluster, with commas. */
+  /** `nats://` or `tls://`, or `ws://` or `wss://` through a web proxy, with user and password where there are; several, of one cluster, with commas. */
   url: string;
   /** Name of this process among the bus's. */
   node: string;
@@ -48,7 +48,8 @@ export const stopping = (): BusError => new BusError("bus-stopping", "the connec
 /** Throws transport-unavailable when no server answers within the patience. `renewed` is called after each new connection. */
 export async function openLink(settings: NatsSettings, renewed: () => void): Promise<Link> {
   const patience = settings.patience ?? PATIENCE;
-  const nc = await first(optionsOf(settings), patience);
+  const options = optionsOf(settings);
+  const nc = await first(() => (options.web ? wsconnect(options) : connect(options)), patience);
   const done = Promise.withResolvers<void>();
   let up = true;
   let closing: Promise<void> | undefined;
@@ -94,11 +95,11 @@ export async function raced(promise: Promise<unknown>, ms: number): Promise<void
   clearTimeout(timer);
 }
 
-async function first(options: ConnectionOptions, patience: number): Promise<NatsConnection> {
+async function first(open: () => Promise<NatsConnection>, patience: number): Promise<NatsConnection> {
   const until = performance.now() + patience;
   for (;;) {
     try {
-      return await connect(options);
+      return await open();
     } catch (cause) {
       if (performance.now() + PAUSE > until) {
         const why = cause instanceof Error ? cause.message : String(cause);
@@ -111,12 +112,27 @@ async function first(options: ConnectionOptions, patience: number): Promise<Nats
   }
 }
 
-function optionsOf(settings: NatsSettings): ConnectionOptions {
+/** `web`: over WebSocket, where trust in certificates is the platform's own. Throws configuration. */
+export function optionsOf(settings: NatsSettings): ConnectionOptions & Readonly<{ web: boolean }> {
   const urls = settings.url.split(",").map((text) => parsed(text.trim()));
+  const web = urls.some((url) => url.protocol.startsWith("ws"));
+  if (web && urls.some((url) => url.protocol !== urls[0]?.protocol))
+    throw new BusError(
+      "configuration",
+      "the addresses of NATS are of several kinds: write all as ws://, all as wss://, or all as nats:// and tls://",
+    );
+  if (web && settings.tls !== undefined)
+    throw new BusError(
+      "configuration",
+      "certificates cannot be given for NATS over WebSocket: use tls://, or NODE_EXTRA_CA_CERTS for an authority",
+    );
   const one = urls.find((url) => url.username !== "");
   const secure = settings.tls !== undefined || urls.some((url) => url.protocol === "tls:");
   return {
-    servers: urls.map((url) => url.host),
+    web,
+    servers: urls.map((url) => (web ? `${url.protocol}//${url.host}${url.pathname}` : url.host)),
+    // what servers tell of each other are addresses without WebSocket
+    ...(web && { ignoreClusterUpdates: true }),
     name: `mbus ${settings.node}`,
     ...(one && { user: decodeURIComponent(one.username), pass: decodeURIComponent(one.password) }),
     ...(secure && { tls: { ...settings.tls } }),
@@ -131,10 +147,10 @@ function optionsOf(settings: NatsSettings): ConnectionOptions {
 }
 
 function parsed(text: string): URL {
-  if (!/^(?:nats|tls):\/\/[^/]/u.test(text) || !URL.canParse(text))
+  if (!/^(?:nats|tls|wss?):\/\/[^/]/u.test(text) || !URL.canParse(text))
     throw new BusError(
       "configuration",
-      "the address of NATS is none: write nats://host:4222 or tls://host:4222, several with commas between",
+      "the address of NATS is none: write nats://host:4222, tls://host:4222, ws://host:8080 or wss://host, several with commas between",
     );
   return new URL(text);
 }
