@@ -233,6 +233,30 @@ describe("apply", () => {
     expect(inlets).toEqual(["close changed r1", "start changed r2"]);
   });
 
+  it("of a new revision takes what comes meanwhile, and delivers it once, by the new revision", async () => {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    let asked = 0;
+    const { bus, sent, clock, inlets } = await setup(setOf([changed()], EVENT_GRANTS), async () => {
+      asked += 1;
+      await answered;
+      return undefined;
+    });
+    await bus.accept(inboundOf("changed", "maker/one", { n: 1 }));
+    await clock.settle();
+    expect(asked).toBe(2); // both branches wait for their receivers
+    inlets.length = 0;
+    const applying = bus.apply(setOf([changed({ revision: "r2" })], EVENT_GRANTS));
+    await clock.settle();
+    expect(inlets).toEqual([]);
+    expect(await bus.accept(inboundOf("changed", "maker/one", { n: 2 }))).toMatchObject({ kind: "accepted" });
+    answer();
+    await clock.until(applying);
+    expect(bus.view().routes.get("changed")?.route.revision).toBe("r2");
+    expect(inlets).toEqual(["close changed r1", "start changed r2"]);
+    await clock.advance(5000);
+    expect(sent.map(({ message }) => message.value["n"])).toEqual([1, 1, 2, 2]);
+  });
+
   it("takes a removed route away and a grant's change at once", async () => {
     const { bus, inlets } = await setup(setOf([lookup(), changed()], [...QUERY_GRANTS, ...EVENT_GRANTS]));
     await bus.apply(setOf([lookup()], []));

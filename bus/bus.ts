@@ -137,15 +137,31 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     }
   };
 
-  const replace = async (old: RunningRoute | undefined, next: Route | undefined, routes: Map<string, RunningRoute>): Promise<void> => {
-    const closing = old ? [closeInlets(old.route.id), old.close()] : [];
-    if (old) routes.delete(old.route.id);
-    await Promise.all(closing);
-    if (!next || next.state === "draft") return;
+  const start = async (next: Route, routes: Map<string, RunningRoute>): Promise<void> => {
     const running = await startRoute(shared, next);
     routes.set(next.id, running);
     view = { ...view, routes };
     running.pause(pauses.of(next)); // what was said while it started
+  };
+
+  const end = async (old: RunningRoute, routes: Map<string, RunningRoute>): Promise<void> => {
+    routes.delete(old.route.id);
+    await Promise.all([closeInlets(old.route.id), old.close()]);
+  };
+
+  /** The old revision takes messages until the new one does; what is accepted meanwhile waits in the journal for the new branches. */
+  const renew = async (old: RunningRoute, next: Route, routes: Map<string, RunningRoute>): Promise<void> => {
+    await old.rest();
+    await start(next, routes);
+    await closeInlets(next.id);
+    await openInlets(next);
+    await old.close();
+  };
+
+  const replace = async (old: RunningRoute | undefined, next: Route, routes: Map<string, RunningRoute>): Promise<void> => {
+    if (next.state === "draft") return old && end(old, routes);
+    if (old) return renew(old, next, routes);
+    await start(next, routes);
     await openInlets(next);
   };
 
@@ -154,13 +170,15 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     const routes = new Map(view.routes);
     const before = view.routes;
     view = { routes, grants: indexGrants(set.grants), systems: set.systems, contracts: set.contracts };
-    for (const old of before.values()) if (!set.routes.has(old.route.id)) await replace(old, undefined, routes);
+    for (const old of before.values()) if (!set.routes.has(old.route.id)) await end(old, routes);
     for (const next of set.routes.values()) {
       const old = routes.get(next.id);
       if (old?.route.revision === next.revision) continue;
       await replace(old, next, routes).catch(async (error: unknown) => {
         failed.push({ route: next.id, error });
-        await replace(routes.get(next.id), undefined, routes);
+        const left = routes.get(next.id);
+        if (left) await end(left, routes);
+        await old?.close();
       });
     }
     return failed;

@@ -26,6 +26,9 @@ export interface RunningRoute {
   pause(paused: boolean): void;
   /** The reply as this grant may see it. */
   reduceReply(grant: Grant, value: AvroRecord): AvroRecord;
+  /** Ends its branches; it still takes messages, which wait in the journal. Idempotent. */
+  rest(): Promise<void>;
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
@@ -60,6 +63,13 @@ export async function startRoute(parts: RunningParts, route: Route): Promise<Run
   const staged = stagedTopic(route);
   const stage = staged === undefined ? undefined : await startStage(parts, route, staged);
   let paused = parts.pauses.of(route);
+  let resting: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+  const rest = (): Promise<void> =>
+    (resting ??= (async () => {
+      await stage?.close();
+      await Promise.all(branches.map((branch) => branch.close()));
+    })());
   for (const branch of branches) branch.pause(paused);
   return {
     route,
@@ -72,11 +82,12 @@ export async function startRoute(parts: RunningParts, route: Route): Promise<Run
       for (const branch of branches) branch.pause(next);
     },
     reduceReply,
-    async close() {
-      await stage?.close();
-      await Promise.all(branches.map((branch) => branch.close()));
-      await Promise.all([...outlets.values()].flat().map((outlet) => outlet.close()));
-    },
+    rest,
+    close: () =>
+      (closing ??= (async () => {
+        await rest();
+        await Promise.all([...outlets.values()].flat().map((outlet) => outlet.close()));
+      })()),
   };
 }
 

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import jsonata from "jsonata";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Message } from "../envelope.ts";
 import { BusError } from "../errors.ts";
-import { compileExpression, compilePredicate } from "./expression.ts";
+import { compileExpression, compilePredicate, LIMITS } from "./expression.ts";
 
 function message(value: Record<string, unknown>, extra: Partial<Message["envelope"]> = {}): Message {
   return {
@@ -82,6 +82,32 @@ describe("expressions over a message", () => {
   it("ends an endless recursion at its limits", async () => {
     const error = await caught(() => compileExpression("($f := function($n){ $f($n + 1) }; $f(1))", "x:1").evaluate({}, undefined));
     expect(error.message).toMatch(/deep|longer/);
+  });
+
+  it("is judged by its own time, not by that of all that run beside it", async () => {
+    const busy = compileExpression("$count($map([1..2000], function($n) { $n * $n }))", "x:1");
+    const began = performance.now();
+    const counts = await Promise.all(Array.from({ length: 100 }, () => busy.evaluate({}, undefined)));
+    expect(counts).toEqual(Array.from({ length: 100 }, () => 2000));
+    expect(performance.now() - began, "or it proves nothing").toBeGreaterThan(LIMITS.timeout);
+  });
+
+  it("that found the processor elsewhere once has another turn, and no third", async () => {
+    const now = vi.spyOn(Date, "now");
+    const away = (times: number): void => {
+      let time = 0;
+      let left = times;
+      now.mockImplementation(() => (left-- > 0 ? (time += LIMITS.timeout + 1) : time));
+    };
+    try {
+      const slow = compileExpression("$map([1, 2], function($n) { $n })", "x:1");
+      away(2);
+      expect(await slow.evaluate({}, undefined)).toEqual([1, 2]);
+      away(Number.POSITIVE_INFINITY);
+      expect((await caught(() => slow.evaluate({}, undefined))).message).toMatch(/longer than 100 ms/);
+    } finally {
+      now.mockRestore();
+    }
   });
 
   it("ends a list that grows too long", async () => {
