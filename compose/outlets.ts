@@ -6,6 +6,7 @@ import { createSoapOutlet } from "#adapters/soap/outlet.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
 import type { Branch, Route } from "#bus/route/runtime.ts";
+import { fillSecrets } from "#bus/route/schema/fill.ts";
 import type { SoapOutletSettings, SoapVersion, WebClient } from "#bus/wire.ts";
 import type { TopicEdges } from "./topics.ts";
 
@@ -78,12 +79,7 @@ function headers(parts: OutletParts, options: Readonly<Record<string, unknown>>)
   const given = { ...(options["headers"] as Record<string, string> | undefined) };
   const auth = text(options, "auth");
   if (auth !== undefined) given["authorization"] = auth;
-  return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [
-      name.toLowerCase(),
-      value.replace(/\$\{secret:([^}]+)\}/gu, (_all, secret: string) => parts.secret(secret)),
-    ]),
-  );
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), fillSecrets(value, parts.secret)]));
 }
 
 export function below(dataDir: string, path: string): string {

@@ -5,7 +5,7 @@ import type { ContractDoc, Document, GrantDoc, Located, ParameterDoc, Path, Syst
 import { readRoute } from "./documents-route.ts";
 import { readDeliver } from "./documents-shapes.ts";
 import { readTest } from "./documents-tests.ts";
-import { nodeAt, type TreeNode } from "./schema/tree.ts";
+import { nodeAt, textAt, type TreeNode } from "./schema/tree.ts";
 import type { KindName } from "./schema/kinds.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -51,9 +51,16 @@ export function readDocument(
     case "policy":
       return { ...base, kind, id: String(value["id"]), deliver: readDeliver(value["deliver"]) ?? {} };
     case "template":
-      return { ...base, kind, id: String(value["id"]), parameters: readParameters(value["parameters"] as Raw) };
+      return {
+        ...base,
+        kind,
+        id: String(value["id"]),
+        parameters: readParameters(value["parameters"] as Raw, nodeAt(root, ["parameters"])),
+      };
     case "environment": {
-      const vars = Object.entries(value["vars"] as Raw).map(([name, text]) => [name, String(text)] as const);
+      // as written: a version 1.10 is not 1.1, a code 007 is not 7
+      const node = nodeAt(root, ["vars"]);
+      const vars = Object.keys(value["vars"] as Raw).map((name) => [name, textAt(node, name) ?? ""] as const);
       return { ...base, kind, id: String(value["id"]), vars: Object.fromEntries(vars), waive: (value["waive"] ?? []) as readonly Waiver[] };
     }
     case "test":
@@ -78,10 +85,13 @@ function readGrant(value: Raw, written: Raw, base: Located): GrantDoc {
   };
 }
 
-export function readParameters(value: Raw): Readonly<Record<string, ParameterDoc>> {
-  const entries = Object.entries(value).map(([name, given]) => {
-    const parameter = given as Partial<ParameterDoc>;
-    return [name, { ...parameter, required: parameter.required ?? parameter.default === undefined }] as [string, ParameterDoc];
+/** A default that is a text stays as it is written: `1.10` is not `1.1`. */
+function readParameters(value: Raw, node: TreeNode): Readonly<Record<string, ParameterDoc>> {
+  const entries = Object.entries(value).map(([name, given]): [string, ParameterDoc] => {
+    const parameter = given as Omit<ParameterDoc, "required"> & { required?: boolean };
+    const { type, required = parameter.default === undefined } = parameter;
+    const text = type === "string" || type === "duration" ? textAt(nodeAt(node, [name]), "default") : undefined;
+    return [name, { ...parameter, required, ...(text === undefined ? {} : { default: text }) }];
   });
   return Object.fromEntries(entries);
 }

@@ -2,7 +2,7 @@
 import type { ParameterDoc, Spot } from "./documents.ts";
 import type { Finding } from "./findings.ts";
 import { hint } from "../near.ts";
-import { plain, type Entry, type MapNode, type ScalarNode, type TreeNode } from "./schema/tree.ts";
+import { nodeAt, plain, type Entry, type MapNode, type ScalarNode, type TreeNode } from "./schema/tree.ts";
 import { readDuration } from "./schema/units.ts";
 
 type Report = (finding: Finding) => void;
@@ -34,6 +34,37 @@ export function expandTemplate(
     entries: new Map([...own, ...[...made.entries].filter(([key]) => !own.some(([name]) => name === key))]),
   };
 }
+
+/** What can be said of a template before any route is made from it. */
+export function checkTemplate(root: MapNode, parameters: Readonly<Record<string, ParameterDoc>>, report: Report): void {
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (parameter.default !== undefined) valueOf(name, nodeAt(root, ["parameters", name, "default"]), parameter, report);
+  }
+  const told = new Set<string>();
+  visitNames(nodeAt(root, ["route"]), (node, name, offset) => {
+    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+    if (!parameter) report(error(node.at(offset), "unknown-parameter", noValue(name, Object.keys(parameters))));
+    else if (!parameter.required && parameter.default === undefined && !told.has(name)) {
+      const text = `\`${name}\` is used in the route but a route need not give it; write a \`default\`, or \`required: true\``;
+      report(error(nodeAt(root, ["parameters", name]).spot, "missing-default", text));
+      told.add(name);
+    }
+  });
+}
+
+const noValue = (name: string, known: Iterable<string>): string =>
+  `\`\${param:${name}}\`: the template has no value for this parameter${hint(name, known)}`;
+
+/** Every `${param:name}` below a node. */
+function visitNames(node: TreeNode, visit: (node: ScalarNode, name: string, offset: number) => void): void {
+  if (node.kind === "list") for (const item of node.items) visitNames(item, visit);
+  else if (node.kind === "map") for (const entry of node.entries.values()) visitNames(entry.node, visit);
+  else if (typeof node.value === "string") {
+    for (const match of node.value.matchAll(PARAMETER)) visit(node, match[1] ?? "", match.index);
+  }
+}
+
+const PARAMETER = /\$\{param:([^{}]*)\}/g;
 
 function readValues(instance: MapNode, parameters: Readonly<Record<string, ParameterDoc>>, fail: Report): Values {
   const given = instance.entries.get("with")?.node;
@@ -96,16 +127,9 @@ function substitute(node: TreeNode, values: Values, fail: Report): TreeNode {
 function fillScalar(node: ScalarNode, values: Values, fail: Report): ScalarNode {
   const text = String(node.value);
   const whole = /^\$\{param:([^{}]*)\}$/.exec(text)?.[1];
-  const value = text.replace(/\$\{param:([^{}]*)\}/g, (token, name: string, offset: number) => {
+  const value = text.replace(PARAMETER, (_, name: string, offset: number) => {
     const found = values.get(name);
-    if (found === undefined)
-      fail(
-        error(
-          node.at(offset),
-          "unknown-parameter",
-          `\`${token}\`: the template has no value for this parameter${hint(name, values.keys())}`,
-        ),
-      );
+    if (found === undefined) fail(error(node.at(offset), "unknown-parameter", noValue(name, values.keys())));
     return String(found ?? "");
   });
   return { ...node, value: whole === undefined ? value : (values.get(whole) ?? value), text: value, at: () => node.spot };

@@ -1,13 +1,12 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { adapters } from "#adapters/registry.ts";
-import { filesFrom, textsOf } from "#test/files-of.ts";
+import { edited, GOOD as good, lintTexts } from "#test/harness/good-files.ts";
+import type { ParsedSet, RouteDoc } from "./documents.ts";
 import { effectiveRoute, resolveDeliver } from "./effective.ts";
 import { explainRoute } from "./explain.ts";
-import { lintFiles } from "./lint/lint.ts";
 
-const good = textsOf("test/good");
-const now = Date.parse("2026-06-01T00:00:00Z");
-const set = lintFiles(filesFrom(good), adapters, undefined, now).documents;
+const LOOKUP = "routes/person-lookup.yaml";
+const set = lintTexts(good).documents;
 const yamlOf = (id: string): string => effectiveRoute(set, id)?.yaml ?? "";
 const policyOf = (id: string, branch = 0) => {
   const route = set.routes.get(id);
@@ -81,20 +80,95 @@ describe("effective view", () => {
     const route = set.routes.get(id);
     const path = route?.source.file ?? "";
     const alone = (good[path] ?? "").split(/^---$/m).filter((text) => !new RegExp(`^id: ${id}$`, "m").test(text));
-    const again = lintFiles(filesFrom({ ...good, [path]: [yamlOf(id), ...alone].join("\n---\n") }), adapters, undefined, now);
-    expect(again.findings.filter(({ severity }) => severity === "error")).toEqual([]);
-    const twin = again.documents.routes.get(id);
+    const written = lintTexts({ ...good, [path]: [yamlOf(id), ...alone].join("\n---\n") });
+    expect(written.findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    const twin = written.documents.routes.get(id);
     expect(twin?.branches.map((branch) => branch.name)).toEqual(route?.branches.map((branch) => branch.name));
     twin?.branches.forEach((branch, index) => {
-      const { breaker, ...rest } = policyOf(id, index);
-      const { retryAfter: _, ...kept } = breaker ?? {};
-      expect(resolveDeliver(twin, branch, again.documents)).toEqual({ ...rest, breaker: breaker && kept });
+      expect(resolveDeliver(twin, branch, written.documents)).toEqual(policyOf(id, index));
+      expect(branch.order?.by).toEqual(route?.branches[index]?.order?.by);
     });
   });
 
   it("gives nothing for a route that is not there", () => {
     expect(effectiveRoute(set, "nobody")).toBeUndefined();
     expect(explainRoute(set, "nobody")).toBeUndefined();
+  });
+});
+
+/** The effective form of an edited good route, and the route that it makes in its place. */
+function again(path: string, id: string, from: string, to: string) {
+  const texts = edited(path, from, to);
+  const { documents, findings } = lintTexts(texts);
+  expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+  const yaml = effectiveRoute(documents, id)?.yaml ?? "";
+  const others = (texts[path] ?? "").split(/^---$/m).filter((text) => !new RegExp(`^id: ${id}$`, "m").test(text));
+  const twin = lintTexts({ ...texts, [path]: [yaml, ...others].join("\n---\n") });
+  expect(twin.findings.filter(({ severity }) => severity === "error")).toEqual([]);
+  return { yaml, before: documents.routes.get(id), after: twin.documents.routes.get(id), documents, twin: twin.documents };
+}
+
+describe("the effective form keeps", () => {
+  const PATH = "routes/person-changed.yaml";
+  const ID = "person-changed-fanout";
+
+  it("an order that stands inside `deliver`, of the route and of a branch, and names its line", () => {
+    const inRoute = again(PATH, ID, "order: { by: personKey }\nfanOut:", "deliver: { order: { by: personKey } }\nfanOut:");
+    expect(inRoute.after?.order?.by).toMatchObject({ field: "personKey" });
+    expect(inRoute.yaml).toContain("order:\n  by: personKey # routes/person-changed.yaml:10\n");
+    const inBranch = again(
+      PATH,
+      ID,
+      "deliver: { use: async-standard }\n  - name: statistics",
+      "deliver: { use: async-standard, order: { by: { jsonata: personKey } } }\n  - name: statistics",
+    );
+    expect(inBranch.after?.branches[0]?.order?.by).toMatchObject({ language: "jsonata", text: "personKey" });
+    expect(inBranch.yaml).toContain("    order:\n      by:\n        jsonata: personKey # routes/person-changed.yaml:16\n");
+  });
+
+  it("what a refused caller is told to wait", () => {
+    const { yaml, after, twin } = again(LOOKUP, "person-lookup", "openAtFailureRate: 50%", "openAtFailureRate: 25%");
+    expect(yaml).toMatch(/whenOpen:\n +fault: provider-unavailable # (routes\/person-lookup\.yaml:\d+)\n +retryAfter: 15s # \1\n/);
+    expect(after && resolveDeliver(after, after.branches[0], twin).breaker).toMatchObject({ retryAfter: 15_000, openAtFailureRate: 0.25 });
+  });
+
+  it.each(["1/day", "5/day", "7/hour", "1/minute", "600/minute", "20/s", "90/hour", "100000/day"])(
+    "a rate of %s, as it was written or as much",
+    (rate) => {
+      const { before, after, documents, twin } = again(PATH, ID, "rate: 20/s", `rate: ${rate}`);
+      const of = (route: RouteDoc | undefined, set: ParsedSet) =>
+        route && resolveDeliver(route, route.branches[1], set).limits.ratePerSecond;
+      expect(of(after, twin)).toBeCloseTo(of(before, documents) ?? 0, 12);
+      expect(of(after, twin)).toBeGreaterThan(0);
+    },
+  );
+
+  it("any rate and any time that can be written", () => {
+    const rate = fc
+      .tuple(fc.integer({ min: 1, max: 100_000 }), fc.constantFrom("s", "minute", "hour", "day"))
+      .map(([count, per]) => `${count}/${per}`);
+    const time = fc.tuple(fc.integer({ min: 1, max: 10_000 }), fc.constantFrom("ms", "s", "m")).map(([count, unit]) => `${count}${unit}`);
+    fc.assert(
+      fc.property(rate, time, (limit, wait) => {
+        const { before, after, documents, twin } = again(
+          PATH,
+          ID,
+          "limits: { rate: 20/s }",
+          `limits: { rate: ${limit} }, retry: { backoff: { first: ${wait} } }`,
+        );
+        const left = before && resolveDeliver(before, before.branches[1], documents);
+        const right = after && resolveDeliver(after, after.branches[1], twin);
+        expect(right?.retry).toEqual(left?.retry);
+        expect(right?.limits.ratePerSecond).toBeCloseTo(left?.limits.ratePerSecond ?? 0, 10);
+      }),
+      { numRuns: 20 },
+    );
+  }, 60_000);
+
+  it("`breaker: none`", () => {
+    const { yaml, after, twin } = again(PATH, ID, "limits: { rate: 20/s }", "breaker: none");
+    expect(yaml).toContain("breaker: none # routes/person-changed.yaml:21");
+    expect(after && resolveDeliver(after, after.branches[1], twin).breaker).toBeUndefined();
   });
 });
 

@@ -21,9 +21,24 @@ const KEYS =
     " ",
   );
 
-/** A count per second where it is whole, else per hour. */
-const rateOf = (perSecond: number | undefined): string | undefined =>
-  perSecond === undefined ? undefined : Number.isInteger(perSecond) ? `${perSecond}/s` : `${Math.round(perSecond * 3600)}/hour`;
+const PERIODS = [
+  [1, "s"],
+  [60, "minute"],
+  [3600, "hour"],
+  [86_400, "day"],
+] as const;
+
+/** A count per the shortest period in which it is whole, as it must have been written. */
+function rateOf(perSecond: number | undefined): string | undefined {
+  if (perSecond === undefined) return undefined;
+  const counts = PERIODS.map(([seconds, name]) => ({ count: perSecond * seconds, name }));
+  const whole = counts.find(({ count }) => Math.round(count) > 0 && Math.abs(count - Math.round(count)) < 1e-9 * count);
+  const { count, name } = whole ?? { count: perSecond * 86_400, name: "day" };
+  return `${Math.round(count)}/${name}`;
+}
+
+const whenOpen = ({ whenOpen: act, retryAfter }: NonNullable<DeliverPolicy["breaker"]>): unknown =>
+  retryAfter === undefined ? act : { fault: "provider-unavailable", retryAfter: formatDuration(retryAfter) };
 
 /** Every setting of `deliver`: where it stands and how it is written. `undefined`: it is not there. */
 const SETTINGS: readonly Readonly<{ path: readonly string[]; show: (policy: DeliverPolicy) => unknown }>[] = [
@@ -41,7 +56,7 @@ const SETTINGS: readonly Readonly<{ path: readonly string[]; show: (policy: Deli
   { path: ["breaker", "openAtFailureRate"], show: ({ breaker }) => breaker && percent(breaker.openAtFailureRate) },
   { path: ["breaker", "openFor"], show: ({ breaker }) => breaker && formatDuration(breaker.openFor) },
   { path: ["breaker", "probes"], show: ({ breaker }) => breaker?.probes },
-  { path: ["breaker", "whenOpen"], show: ({ breaker }) => breaker?.whenOpen },
+  { path: ["breaker", "whenOpen"], show: ({ breaker }) => breaker && whenOpen(breaker) },
   { path: ["limits", "concurrency"], show: (policy) => policy.limits.concurrency },
   { path: ["limits", "queue"], show: (policy) => policy.limits.queue },
   { path: ["limits", "rate"], show: ({ limits }) => rateOf(limits.ratePerSecond) },
@@ -52,8 +67,8 @@ export function effectiveRoute(set: ParsedSet, id: string): Readonly<{ yaml: str
   const route = set.routes.get(id);
   if (!route) return undefined;
   const origins: Origins = new Map();
-  const { deliver: _, to, fanOut, ...head } = structuredClone(route.written) as Raw;
-  const full: Raw = { ...head };
+  const { deliver, to, fanOut, ...head } = structuredClone(route.written) as Raw;
+  const full: Raw = { ...head, ...orderOf(route, head, deliver, [], origins) };
   delete full["template"];
   const fill = (key: string, value: unknown) => {
     const written = (full[key] ?? undefined) as unknown;
@@ -84,10 +99,22 @@ function withDefaults(written: unknown, value: unknown, path: Path, origins: Ori
   return written ?? value;
 }
 
+/** An order that was written inside `deliver` stands beside it here; it names the place where it was written. */
+function orderOf(route: RouteDoc, written: Raw, deliver: unknown, at: Path, origins: Origins): Raw {
+  const order = (deliver as Raw | undefined)?.["order"];
+  if (order === undefined || written["order"] !== undefined) return {};
+  const { file, line } = route.source.place([...at, "deliver", "order"]);
+  setOrigin(origins, [...at, "order"], order, `${file}:${line}`);
+  return { order };
+}
+
 function branchOf(set: ParsedSet, route: RouteDoc, written: Raw, index: number, origins: Origins): Raw {
   const branch = route.branches[index];
-  const { deliver: _, ...rest } = written;
-  return branch ? { ...rest, deliver: deliverOf(set, route, branch, ["fanOut", index, "deliver"], origins) } : rest;
+  const { deliver, ...rest } = written;
+  const at = ["fanOut", index];
+  return branch
+    ? { ...rest, ...orderOf(route, rest, deliver, at, origins), deliver: deliverOf(set, route, branch, [...at, "deliver"], origins) }
+    : rest;
 }
 
 function deliverOf(set: ParsedSet, route: RouteDoc, branch: BranchDoc, at: Path, origins: Origins): Raw {
@@ -104,9 +131,16 @@ function deliverOf(set: ParsedSet, route: RouteDoc, branch: BranchDoc, at: Path,
     let target = result;
     for (const key of path.slice(0, -1)) target = (target[key] ??= {}) as Raw;
     target[path.at(-1) ?? ""] = value;
-    origins.set([...at, ...path].join("\0"), originOf(layers, path));
+    setOrigin(origins, [...at, ...path], value, originOf(layers, path));
   }
   return result;
+}
+
+/** One origin for a value and all that stands in it. */
+function setOrigin(origins: Origins, path: Path, value: unknown, origin: string): void {
+  origins.set(path.join("\0"), origin);
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) setOrigin(origins, [...path, key], inner, origin);
 }
 
 /** The strongest layer that says something at this path. */

@@ -92,7 +92,7 @@ describe("what happens", () => {
       "  - filter: { when: { field: idnp, exists: false } }",
       "1. Go on only when idnp is not there; the rest is dropped, and the journal says so.",
     ],
-    ["  - filter: { when: { field: idnp, equals: 5 } }", "1. Go on only when idnp is 5; the rest is dropped, and the journal says so."],
+    ["  - filter: { when: { field: idnp, equals: '5' } }", "1. Go on only when idnp is 5; the rest is dropped, and the journal says so."],
     [
       "  - filter: { when: { field: idnp, notEquals: x } }",
       "1. Go on only when idnp is not x; the rest is dropped, and the journal says so.",

@@ -9,13 +9,15 @@ const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
 export const grants: Rule = {
   name: "grant-missing",
   check(set, say) {
+    const byContract = Map.groupBy(set.grants.values(), (grant) => grant.contract);
     for (const route of set.routes.values()) {
+      const among = byContract.get(route.contract) ?? [];
       if (set.contracts.get(route.contract)?.pattern !== route.pattern) continue;
-      for (const from of route.from) if (from.system !== undefined) sender(set, say, route, from.system, pathOf(from.path, "system"));
+      for (const from of route.from)
+        if (from.system !== undefined) sender(set, say, route, { system: from.system, path: pathOf(from.path, "system"), among });
       if (route.pattern !== "event") continue;
       for (const { system, path } of route.branches) {
-        if (system !== undefined)
-          demand(set, say, route, { system, role: "consumer", path: pathOf(path, "system"), among: [...set.grants.values()] });
+        if (system !== undefined) demand(set, say, route, { system, role: "consumer", path: pathOf(path, "system"), among });
       }
     }
     for (const grant of set.grants.values()) {
@@ -40,10 +42,11 @@ function wrongRole(set: LintSet, grant: GrantDoc): boolean {
   return contract !== undefined && contract.pattern !== "event" && grant.role === "producer";
 }
 
-function sender(set: LintSet, say: Say, route: RouteDoc, system: string, path: Path): void {
+/** `among`: the grants of the route's contract. */
+function sender(set: LintSet, say: Say, route: RouteDoc, { system, path, among }: Omit<Demand, "role">): void {
   const role = route.pattern === "event" ? "producer" : "consumer";
   const { grants } = route.access;
-  if (grants.length === 0) return demand(set, say, route, { system, role, path, among: [...set.grants.values()] });
+  if (grants.length === 0) return demand(set, say, route, { system, role, path, among });
   const named = grants.flatMap((id) => set.grants.get(id) ?? []);
   if (named.length < grants.length) return;
   const other = named.find((grant) => grant.contract !== route.contract || grant.role !== role || grant.system !== system);

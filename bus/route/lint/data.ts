@@ -1,7 +1,7 @@
 /** Fields that routes and grants name: they must exist, keys must be there, personal data stays out of open places. */
 import type { Document, Path, RouteDoc } from "../documents.ts";
 import { hint } from "../../near.ts";
-import type { FieldFacts } from "./fields.ts";
+import type { FieldFacts, Fields } from "./fields.ts";
 import type { LintSet, Rule, Say } from "./rule.ts";
 import { pathOf, visitRoute } from "./visit.ts";
 
@@ -9,7 +9,7 @@ import { pathOf, visitRoute } from "./visit.ts";
 export const isFact = (field: string): boolean => /^(headers|call)\./.test(field) || field.startsWith("$");
 
 /** Facts of a contract's field; says so when there is none. */
-function factsOf(set: LintSet, say: Say, type: string, field: string, document: Document, path: Path): FieldFacts | undefined {
+export function factsOf(set: LintSet, say: Say, type: string, field: string, document: Document, path: Path): FieldFacts | undefined {
   const fields = isFact(field) ? undefined : set.fields(type);
   if (!fields) return undefined;
   const facts = fields.find(field);
@@ -26,9 +26,8 @@ export const fields: Rule = {
         if (!shaped) return;
         if (step.kind === "tap")
           step.fields.forEach((field, index) => factsOf(set, say, route.contract, field, route, pathOf(step.path, "fields", index)));
-        if (step.kind === "dedupe" && step.key.language === "path") factsOf(set, say, route.contract, step.key.field, route, step.key.path);
-        if (step.kind === "filter" && step.when.language === "field")
-          factsOf(set, say, route.contract, step.when.field, route, step.when.path);
+        const key = step.kind === "dedupe" ? step.key : step.kind === "aggregate" ? step.correlate : undefined;
+        if (key?.language === "path") factsOf(set, say, route.contract, key.field, route, key.path);
       });
     }
     for (const grant of set.grants.values()) {
@@ -64,7 +63,7 @@ export const personal: Rule = {
   name: "personal-data",
   check(set, say) {
     for (const route of set.routes.values()) {
-      const isPersonal = (field: string) => !isFact(field) && set.fields(route.contract)?.find(field)?.personal === true;
+      const isPersonal = (field: string) => !isFact(field) && holdsPersonal(set.fields(route.contract), field);
       const tell = (path: Path, field: string, place: string) =>
         say(
           { document: route, path },
@@ -81,6 +80,12 @@ export const personal: Rule = {
     }
   },
 };
+
+/** A record is personal when a field anywhere in it is: the copy takes it whole. */
+function holdsPersonal(fields: Fields | undefined, field: string): boolean {
+  if (fields?.find(field)?.personal === true) return true;
+  return [...(fields?.known ?? [])].some(([path, facts]) => facts.personal && path.startsWith(`${field}.`));
+}
 
 const URL_OPTIONS = ["url", "path", "exchange", "routingKey", "name"];
 

@@ -1,6 +1,6 @@
 /** From files to drafts: one per YAML document, with its kind, id, tree and faults; then each draft's typed document. */
-import { readDocument, readParameters } from "../documents-read.ts";
-import { expandTemplate } from "../documents-template.ts";
+import { readDocument } from "../documents-read.ts";
+import { checkTemplate, expandTemplate } from "../documents-template.ts";
 import type { Document, Spot } from "../documents.ts";
 import type { Files, Finding } from "../findings.ts";
 import { KINDS, type KindName, type Schemas } from "../schema/kinds.ts";
@@ -92,7 +92,8 @@ export type ShapeContext = Readonly<{
   schemas: Schemas;
   vars: Readonly<Record<string, string>>;
   paths: ReadonlySet<string>;
-  drafts: readonly Draft[];
+  /** The first template of each id. */
+  templates: ReadonlyMap<string, Draft>;
   report: Report;
 }>;
 
@@ -114,6 +115,7 @@ export function shapeDraft(draft: Draft, context: ShapeContext): void {
   const written = walk(draft.root, schema, { ...base, raw: true, report: () => undefined }, kind) as Raw;
   const made = instance ? { id: textAt(instance, "template") ?? "", at: instance } : undefined;
   draft.document = readDocument(kind, draft.root, value, written, made);
+  if (draft.document.kind === "template") checkTemplate(draft.root, draft.document.parameters, fail);
 }
 
 /** Replaces an instance's tree by the template's route with its parameters filled in. */
@@ -121,23 +123,19 @@ function expand(draft: Draft, instance: MapNode, walking: WalkContext, context: 
   walk(instance, context.schemas.instance, walking, "route");
   if (draft.broken) return;
   const id = textAt(instance, "template") ?? "";
-  const templates = context.drafts.filter((other) => other.kind === "template");
-  const template = templates.find((other) => other.id === id);
+  const template = context.templates.get(id);
   if (!template) {
     const at = nodeAt(instance, ["template"]).spot;
     return walking.report({
       ...at,
       severity: "error",
       rule: "unknown-template",
-      text: `there is no template \`${id}\`${hint(
-        id,
-        templates.map((other) => other.id),
-      )}`,
+      text: `there is no template \`${id}\`${hint(id, context.templates.keys())}`,
     });
   }
   draft.broken = template.broken || template.document === undefined;
   if (draft.broken || !template.root || template.document?.kind !== "template") return;
   const body = nodeAt(template.root, ["route"]);
-  const made = expandTemplate(instance, body, readParameters(template.document.parameters), walking.report);
+  const made = expandTemplate(instance, body, template.document.parameters, walking.report);
   if (made) draft.root = made;
 }

@@ -1,6 +1,12 @@
 /** The fields of an Avro record by dotted path: what lint needs to know of a contract without compiling it. */
 
-export type FieldFacts = Readonly<{ nullable: boolean; personal: boolean }>;
+/** `look`: what its values are in memory, where that is one thing; `symbols`: all it can be. */
+export type FieldFacts = Readonly<{
+  nullable: boolean;
+  personal: boolean;
+  look?: "text" | "number" | "boolean";
+  symbols?: readonly string[];
+}>;
 export type Fields = Readonly<{
   known: ReadonlyMap<string, FieldFacts>;
   /** Is there such a field? Members of a map are any. */
@@ -67,8 +73,38 @@ function collectRecord(schema: Json, path: string, above: FieldFacts, depth: num
     const facts = {
       nullable: above.nullable || (Array.isArray(type) && type.includes("null")),
       personal: above.personal || field["personal"] === true,
+      ...valuesOf(type, state.named),
     };
     state.known.set(at, facts);
     collect(type, at, facts, depth + 1, state);
   }
+}
+
+const LOOKS: Readonly<Record<string, NonNullable<FieldFacts["look"]>>> = {
+  string: "text",
+  int: "number",
+  long: "number",
+  float: "number",
+  double: "number",
+  boolean: "boolean",
+};
+/** Logical types whose values are texts in memory. */
+const TEXTS = new Set(["date", "timestamp-millis", "decimal", "uuid"]);
+
+/** What the values of a type are, null aside; nothing where they may be different things. */
+function valuesOf(type: unknown, named: ReadonlyMap<string, Json>): Pick<FieldFacts, "look" | "symbols"> {
+  if (Array.isArray(type)) {
+    const [only, more] = (type as readonly unknown[]).filter((branch) => branch !== "null");
+    return more === undefined ? valuesOf(only, named) : {};
+  }
+  if (typeof type === "string") {
+    const look = LOOKS[type];
+    return look === undefined ? valuesOf(named.get(type) ?? named.get(type.split(".").at(-1) ?? ""), named) : { look };
+  }
+  if (typeof type !== "object" || type === null) return {};
+  const { type: inner, symbols, logicalType } = type as Json;
+  if (typeof logicalType === "string" && TEXTS.has(logicalType)) return { look: "text" };
+  if (inner === "enum" && Array.isArray(symbols)) return { look: "text", symbols: symbols.map(String) };
+  const look = typeof inner === "string" ? LOOKS[inner] : undefined;
+  return look === undefined ? {} : { look };
 }

@@ -27,8 +27,14 @@ export function lintFiles(
   const drafts = readDrafts(files, report);
   const schemas = schemasFor(specs);
   const paths = new Set(files.paths);
+  const templates = new Map(
+    drafts
+      .filter(({ kind }) => kind === "template")
+      .toReversed()
+      .map((draft) => [draft.id, draft]),
+  );
   const shape = (kinds: readonly string[], vars: Readonly<Record<string, string>>) => {
-    for (const draft of drafts) if (kinds.includes(draft.kind)) shapeDraft(draft, { schemas, vars, paths, drafts, report });
+    for (const draft of drafts) if (kinds.includes(draft.kind)) shapeDraft(draft, { schemas, vars, paths, templates, report });
   };
   shape(["environment"], {});
   const vars = environment ?? allVars(drafts);

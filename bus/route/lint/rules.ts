@@ -3,6 +3,7 @@ import { grants } from "./access.ts";
 import { fields, orderKey, personal } from "./data.ts";
 import { deadline, failures, idempotence, oneTarget, replay } from "./delivery.ts";
 import { namedSystem, noAnswer } from "./edges.ts";
+import { fieldTests } from "./field-tests.ts";
 import { adapterFiles, unusedMaps, untested } from "./files.ts";
 import { contractFits, unknownNames } from "./references.ts";
 import type { Rule } from "./rule.ts";
@@ -31,6 +32,7 @@ export const RULES: readonly Rule[] = [
   noAnswer,
   schedule,
   fields,
+  fieldTests,
   orderKey,
   personal,
   loops,

@@ -1,13 +1,15 @@
 /** The picture that the topics of all routes make together: rings, and topics that lead nowhere or come from nowhere. */
 import type { AdapterDoc, Path, RouteDoc } from "../documents.ts";
 import type { LintSet, Rule } from "./rule.ts";
-import { pathOf } from "./visit.ts";
+import { ringsOf, shortest } from "./rings.ts";
+import { pathOf, stepsOf } from "./visit.ts";
 
 type End = Readonly<{ topic: string; route: RouteDoc; path: Path; outside: boolean }>;
 
 /** Contract ids and topics of the bus differ only by `mbus.`. */
 const plainName = (name: string): string => name.replace(/^mbus\./, "");
 
+/** `outside`: somebody beyond our files may be at its other end, as of a system's topic or of a copy that a tap makes. */
 function endsOf(set: LintSet): Readonly<{ taken: readonly End[]; given: readonly End[] }> {
   const ends = (pick: (route: RouteDoc) => readonly Readonly<{ adapter: AdapterDoc; system?: string }>[]) =>
     [...set.routes.values()].flatMap((route) =>
@@ -17,45 +19,45 @@ function endsOf(set: LintSet): Readonly<{ taken: readonly End[]; given: readonly
         return [{ topic: plainName(name), route, path: pathOf(adapter.path, "name"), outside: system !== undefined }];
       }),
     );
-  return { taken: ends((route) => route.from), given: ends((route) => route.branches) };
+  const tapped = [...set.routes.values()].flatMap((route) =>
+    stepsOf(route).flatMap((step): End[] =>
+      step.kind === "tap" ? [{ topic: plainName(step.topic), route, path: pathOf(step.path, "topic"), outside: true }] : [],
+    ),
+  );
+  return { taken: ends((route) => route.from), given: [...ends((route) => route.branches), ...tapped] };
 }
 
 export const loops: Rule = {
   name: "topic-loop",
   check(set, say) {
     const { taken, given } = endsOf(set);
+    const from = Map.groupBy(taken, ({ route }) => route);
     const next = new Map<string, Set<string>>();
-    for (const { topic, route } of taken) {
-      const targets = given.filter((end) => end.route === route).map((end) => end.topic);
-      next.set(topic, new Set([...(next.get(topic) ?? []), ...targets]));
+    for (const { topic, route } of given) {
+      for (const end of from.get(route) ?? []) next.set(end.topic, (next.get(end.topic) ?? new Set<string>()).add(topic));
     }
+    const rings = ringsOf(next);
     const told = new Set<string>();
+    const looked = new Map<ReadonlySet<string>, number>();
     for (const { topic, route, path } of given) {
-      const ring = taken.some((end) => end.route === route) ? ringFrom(topic, next) : undefined;
-      const name = ring?.toSorted().join(" ");
-      if (!ring || name === undefined || told.has(name)) continue;
+      const ring = rings.get(topic);
+      const times = ring === undefined ? MOST : (looked.get(ring) ?? 0);
+      if (!ring || times >= MOST || !from.get(route)?.some((end) => ring.has(end.topic))) continue;
+      looked.set(ring, times + 1);
+      const way = shortest(topic, next, ring);
+      const name = way.toSorted().join(" ");
+      if (told.has(name)) continue;
       told.add(name);
       say(
         { document: route, path },
-        `messages go round for ever: ${[...ring, topic].join(" → ")}; send to another topic or take one of these routes away`,
+        `messages go round for ever: ${[...way, topic].join(" → ")}; send to another topic or take one of these routes away`,
       );
     }
   },
 };
 
-/** Topics from `start` back to it, or undefined. Breadth first, each topic once. */
-function ringFrom(start: string, next: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] | undefined {
-  const queue: (readonly string[])[] = [[start]];
-  const seen = new Set<string>();
-  for (let way = queue.shift(); way; way = queue.shift()) {
-    for (const topic of next.get(way.at(-1) ?? "") ?? []) {
-      if (topic === start) return way;
-      if (!seen.has(topic)) queue.push([...way, topic]);
-      seen.add(topic);
-    }
-  }
-  return undefined;
-}
+/** Ways that are shown of topics that all reach each other; who mends one looks again. */
+const MOST = 10;
 
 export const deadEnds: Rule = {
   name: "topic-unused",

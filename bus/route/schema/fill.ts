@@ -1,7 +1,8 @@
 /** `${var:name}` and `${secret:name}`, the only things that are ever filled in; after parsing, into texts only. */
 import { hint } from "../../near.ts";
 
-const TOKEN = /\$\{([^{}]*)\}/g;
+/** A name between braces, or a `${` that begins none. */
+const TOKEN = /\$\{(?:([^{}]*)\})?/g;
 export type Filled = Readonly<{ value: string }> | Readonly<{ fault: string; rule: string; offset: number }>;
 
 /** Secrets stay as they stand (the composition fills them); they are refused where the field is not made for them. */
@@ -11,6 +12,7 @@ export function fill(text: string, secretAllowed: boolean, vars: Readonly<Record
   let last = 0;
   for (const match of text.matchAll(TOKEN)) {
     const [token, inner = ""] = match;
+    if (token === "${") return { offset: match.index, rule: "bad-variable", fault: UNENDED };
     const [, source, name] = /^(var|secret):([A-Za-z0-9][A-Za-z0-9._/-]*)$/.exec(inner) ?? [];
     const offset = match.index;
     if (source === undefined || name === undefined) return { offset, rule: "bad-variable", fault: unreadable(token, inner) };
@@ -29,11 +31,17 @@ export function fill(text: string, secretAllowed: boolean, vars: Readonly<Record
         fault: `variable \`${name}\` has no value; add it under \`vars:\` of the environment, or set MBUS_VAR_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}${hint(name, Object.keys(vars))}`,
       };
     }
+    if (source === "var" && found.includes("${")) return { offset, rule: "bad-variable", fault: nested(name) };
     value += text.slice(last, offset) + found;
     last = offset + token.length;
   }
   return { value: value + text.slice(last) };
 }
+
+const UNENDED =
+  "`${` begins a name that is not written to its end; write `${var:name}` or `${secret:name}`, and nothing else between the braces";
+const nested = (name: string): string =>
+  `the value of variable \`${name}\` holds \`\${\` itself, and nothing is filled in twice; give the variable its whole value`;
 
 function unreadable(token: string, inner: string): string {
   const name = inner.replace(/^[a-z]*:/i, "").replace(/[^A-Za-z0-9._/-]/g, "");
@@ -45,16 +53,7 @@ export function maskSecrets(text: string): string {
   return text.replace(/\$\{secret:[^{}]*\}/g, "***");
 }
 
-/** Fills the secrets of an adapter's options; `secret` gives the value or undefined. Unknown ones are returned in `missing`. */
-export function fillSecrets(value: unknown, secret: (name: string) => string | undefined, missing: string[]): unknown {
-  if (typeof value === "string") {
-    return value.replace(/\$\{secret:([^{}]*)\}/g, (token, name: string) => {
-      const found = secret(name);
-      if (found === undefined) missing.push(name);
-      return found ?? token;
-    });
-  }
-  if (Array.isArray(value)) return value.map((item) => fillSecrets(item, secret, missing));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fillSecrets(inner, secret, missing)]));
+/** Fills the secrets of a text that an outlet sends. What a secret holds is taken as it stands. */
+export function fillSecrets(text: string, secret: (name: string) => string): string {
+  return text.replace(/\$\{secret:([^{}]*)\}/g, (_, name: string) => secret(name));
 }

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fill, fillSecrets, maskSecrets } from "./fill.ts";
 import { readIdno } from "./scalar.ts";
 import { formatDuration, readDuration, readMoment, readPercent, readQuota, readRate, readSize, spokenDuration } from "./units.ts";
 
@@ -64,25 +63,5 @@ describe("IDNO", () => {
         expect(readIdno(digits.join(""))).toHaveProperty("fault");
       }),
     );
-  });
-});
-
-describe("variables", () => {
-  const vars = { "a.b": "1", name: "x ${var:a.b}" };
-  it("fills in each, once", () => {
-    expect(fill("<${var:a.b}-${var:a.b}>", false, vars)).toEqual({ value: "<1-1>" });
-    expect(fill("${var:name}", false, vars)).toEqual({ value: "x ${var:a.b}" });
-  });
-  it("knows no inherited names", () => expect(fill("${var:constructor}", false, vars)).toMatchObject({ rule: "unset-variable" }));
-  it("keeps secrets out of sight and gives them only where asked", () => {
-    expect(fill("${secret:s}", true, vars)).toEqual({ value: "${secret:s}" });
-    expect(fill("a ${secret:s}", false, vars)).toMatchObject({ rule: "secret-misplaced", offset: 2 });
-    expect(maskSecrets("Bearer ${secret:s/t}")).toBe("Bearer ***");
-    const missing: string[] = [];
-    expect(fillSecrets({ auth: "B ${secret:s}", list: ["${secret:t}"] }, (name) => (name === "s" ? "k" : undefined), missing)).toEqual({
-      auth: "B k",
-      list: ["${secret:t}"],
-    });
-    expect(missing).toEqual(["t"]);
   });
 });
