@@ -1,8 +1,9 @@
 /** The administrators' face over a running bus. */
-import type { Admin, ContractInfo, RouteStatus, Status } from "./admin.ts";
+import type { Admin, ContractInfo, EvidenceAdmin, RouteStatus, Status } from "./admin.ts";
 import type { Bus } from "./bus.ts";
 import { BusError } from "./errors.ts";
 import { newId } from "./ids.ts";
+import type { StoredRecord } from "./journal/record.ts";
 import type { Clock, Journal } from "./ports.ts";
 import type { Finding } from "./route/findings.ts";
 import type { Route } from "./route/runtime.ts";
@@ -11,6 +12,7 @@ import type { RunningRoute } from "./running.ts";
 export type AdminParts = Readonly<{
   bus: Bus;
   journal: Journal;
+  evidence: EvidenceAdmin;
   clock: Clock;
   version: string;
   pid: number;
@@ -25,9 +27,22 @@ export type AdminParts = Readonly<{
 export function createAdmin(parts: AdminParts): Admin {
   const { bus, journal } = parts;
   const routes = (): readonly RunningRoute[] => [...bus.view().routes.values()];
+  const trace = async (id: string): Promise<readonly StoredRecord[]> => {
+    const byId = await journal.find({ id, limit: 1000 });
+    const correlation = byId.records[0]?.correlationId ?? id;
+    const { records } = await journal.find({ correlationId: correlation, limit: 1000, ascending: true });
+    return records.length > 0 ? records : byId.records.toReversed();
+  };
   return {
     deadletters: bus.deadletters,
     replay: bus.replays,
+    trace,
+    async evidence(id) {
+      // a message of its own; a file's records or a person's other requests share its exchange and are not everybody's business
+      const { records } = await journal.find({ id, limit: 1000, ascending: true });
+      return parts.evidence.export(id, records.length > 0 ? records : await trace(id));
+    },
+    log: parts.evidence,
     async status() {
       const open = await bus.deadletters.list({ state: "open" });
       return {
@@ -55,12 +70,6 @@ export function createAdmin(parts: AdminParts): Admin {
       await bus.pause(running.route, paused);
     },
     journal: (query) => journal.find(query),
-    async trace(id) {
-      const byId = await journal.find({ id, limit: 1000 });
-      const correlation = byId.records[0]?.correlationId ?? id;
-      const { records } = await journal.find({ correlationId: correlation, limit: 1000, ascending: true });
-      return records.length > 0 ? records : byId.records.toReversed();
-    },
   };
 }
 

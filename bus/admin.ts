@@ -56,6 +56,16 @@ export type SystemInfo = Readonly<{
   addresses: readonly string[];
 }>;
 
+/** What can be proved of the journal, and whether it still is what was sealed. */
+export interface EvidenceAdmin {
+  /** ASiC-E container over the records of one exchange. Throws not-found, evidence-broken, evidence-pending. */
+  export(id: string, records: readonly StoredRecord[]): Promise<Uint8Array>;
+  /** Differences between journal and log from a position on, one sentence each, at most `limit`. */
+  check(from: number, limit: number): Promise<readonly string[]>;
+  /** Entries in the log, journal position of the last one, newest checkpoint (signed note) and the key to check it with (C2SP vkey). */
+  state(): Promise<Readonly<{ size: number; position: number; checkpoint: string; verifierKey: string }>>;
+}
+
 export interface Admin {
   status(): Promise<Status>;
   contracts(): readonly ContractInfo[];
@@ -67,6 +77,9 @@ export interface Admin {
   trace(id: string): Promise<readonly StoredRecord[]>;
   readonly deadletters: DeadLetterAdmin;
   readonly replay: ReplayAdmin;
+  /** The evidence container of one message, or of a whole exchange where `id` is a correlation id. */
+  evidence(id: string): Promise<Uint8Array>;
+  readonly log: Pick<EvidenceAdmin, "check" | "state">;
 }
 
 export type { ActResult, DeadLetterGroup, DeadLetterRow, EndpointState, JournalQuery, ReplayCount, ReplayRow, StoredRecord };

@@ -120,6 +120,8 @@ export const CODES = {
   "store-duplicate": ["internal", "a unique index holds this value already"],
   "not-found": ["internal", "nothing has this id"],
   configuration: ["internal", "a file of the administrator is wrong"],
+  "evidence-broken": ["internal", "a record of the journal is not the one that was sealed"],
+  "evidence-pending": ["internal", "a record of the journal is not sealed yet"],
   unexpected: ["internal", "an unexpected error"],
 } as const satisfies Record<string, readonly [ErrorClass, string]>;
 

@@ -210,3 +210,11 @@ export interface Registry {
   compatibility(subject: string, schema: string): Promise<readonly string[]>;
   close(): Promise<void>;
 }
+
+/** Signs with the seal of the bus, whose key never leaves its holder. */
+export interface Signer {
+  /** Certificate of the seal and those above it, PEM, leaf first. */
+  readonly certificates: readonly string[];
+  /** Detached CMS signature with signing time and certificate in it (ETSI EN 319 122-1, CAdES-B-B), DER. */
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
+}

@@ -29,6 +29,14 @@ function read(file: string): string | undefined {
   }
 }
 
+/** Bytes that the administration API gives, for example a container. */
+export async function adminBytes(path: string): Promise<Buffer> {
+  const { http, token } = place();
+  const response = await fetchOr(`${http}/api/v1${path}`, { headers: { authorization: `Bearer ${token}` } });
+  if (!response.ok) throw new CommandFailed(detail(await response.text(), response.status));
+  return Buffer.from(await response.arrayBuffer());
+}
+
 /** One call of the administration API; a problem becomes a CommandFailed with its detail. */
 export async function admin<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
   const { http, token } = place();

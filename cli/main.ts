@@ -165,6 +165,27 @@ function looking(program: Command, verb: Register): void {
   verb(program, "trace <id>", "every record of one exchange", [], async (output, [id = ""]) =>
     (await import("./journal.ts")).trace(output, id),
   );
+  verb(
+    journal,
+    "check",
+    "compare the journal with what was sealed of it",
+    [["--from <position>", "from this position on"]],
+    async (output, _, options) => (await import("./journal-check.ts")).check(output, options),
+  );
+  verb(
+    program,
+    "evidence <id>",
+    "write what can be proved of one exchange",
+    [["-o, --out <file>!", "ASiC-E container to write"]],
+    async (output, [id = ""], options: { out: string }) => (await import("./evidence.ts")).evidence(output, id, options.out),
+  );
+  verb(
+    program,
+    "verify <file>",
+    "check evidence, offline",
+    [["--ca <file>", "certificate of the authority you trust (default: the data folder's)"]],
+    async (output, [file = ""], options: { ca?: string }) => (await import("./evidence.ts")).verify(output, file, options.ca),
+  );
   const contract = program.command("contract").description("contracts");
   verb(contract, "list", "contracts and where they are served", [], async (output) => (await import("./status.ts")).contracts(output));
   verb(contract, "check [files...]", "compare the schemas on disk with those that are registered", [], async (output, files) =>

@@ -14,6 +14,7 @@ import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
 import { openEngines } from "./engines.ts";
 import { watchGivenUp } from "./given-up.ts";
+import { openEvidence } from "./evidence.ts";
 import { acceptHazards } from "./hazards.ts";
 import { mountHealth } from "./health.ts";
 import { createInlet } from "./inlets.ts";
@@ -93,8 +94,11 @@ async function start(
   ] as const;
   for (const each of both) closers.push(async () => (await each.catch(() => undefined))?.close());
   const [world, engines] = await Promise.all(both);
-  const { journal, store, transport, leases } = engines;
+  const { store, transport, leases } = engines;
   const { registry, texts, served } = engines;
+  const evidence = await openEvidence({ ...engines, clock: systemClock, keys, onError });
+  closers.push(() => evidence.close());
+  const { journal } = evidence;
   const registryServer = served && (await startRegistryServer(served, { host: settings.host, port: settings.registryPort }));
   closers.push(() => registryServer?.close());
   const schemas = await openSchemas({ registry, texts, clock: systemClock, shared: leases !== undefined, onError });
@@ -129,6 +133,7 @@ async function start(
   const admin = createAdmin({
     bus,
     journal,
+    evidence,
     clock: systemClock,
     version,
     pid: process.pid,

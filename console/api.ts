@@ -39,7 +39,8 @@ async function answer(admin: Admin, request: WebRequest): Promise<WebResponse> {
     if (!values) continue;
     nearby = true;
     if (endpoint.method !== request.method) continue;
-    return json(200, await endpoint.run(admin, { values, query: request.query, body: body(request) }));
+    const result = await endpoint.run(admin, { values, query: request.query, body: body(request) });
+    return endpoint.media === undefined ? json(200, result) : bytes(endpoint.media, result);
   }
   const text = nearby
     ? `${request.method} is not served at ${request.path}`
@@ -76,12 +77,19 @@ const json = (status: number, value: unknown): WebResponse => ({
   ),
 });
 
+function bytes(media: string, result: unknown): WebResponse {
+  if (!(result instanceof Uint8Array)) throw new BusError("unexpected", "an answer that should be bytes is none");
+  return { status: 200, headers: { "content-type": media, "cache-control": "no-store" }, body: result };
+}
+
 /** What an administrator asked for wrongly, or too late, is no failure of the bus. */
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   "not-found": 404,
   "admin-denied": 401,
   "store-conflict": 409,
   configuration: 400,
+  "evidence-broken": 409,
+  "evidence-pending": 503,
 };
 
 function problem(request: WebRequest, error: BusError): WebResponse {

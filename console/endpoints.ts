@@ -11,6 +11,8 @@ export type Endpoint = Readonly<{
   title: string;
   /** JSON Schema properties of the body. */
   body?: Readonly<Record<string, unknown>>;
+  /** Media type of an answer that is not JSON: `run` gives its bytes. */
+  media?: string;
   run: (admin: Admin, call: Call) => Promise<unknown>;
 }>;
 
@@ -86,6 +88,29 @@ export const endpoints: readonly Endpoint[] = [
     path: "/messages/{id}/trace",
     title: "Every record of one exchange, oldest first",
     run: async (admin, { values }) => ({ items: (await admin.trace(values["id"] ?? "")).map(withoutPayload), nextCursor: null }),
+  },
+  {
+    method: "GET",
+    path: "/messages/{id}/evidence",
+    title: "What the bus can prove of one exchange, as ASiC-E container",
+    media: "application/vnd.etsi.asic-e+zip",
+    run: (admin, { values }) => admin.evidence(values["id"] ?? ""),
+  },
+  {
+    method: "GET",
+    path: "/evidence-log",
+    title: "Size of the evidence log, its newest checkpoint and the key to check it with",
+    run: (admin) => admin.log.state(),
+  },
+  {
+    method: "POST",
+    path: "/evidence-log/checks",
+    title: "Compare the journal with what was sealed of it, from a position on",
+    body: { from: NUMBER, limit: NUMBER },
+    run: async (admin, { body }) => {
+      const limit = Math.min(1000, Math.max(1, Math.floor(number(body, "limit") ?? 100)));
+      return { items: await admin.log.check(Math.max(1, number(body, "from") ?? 1), limit), ...(await admin.log.state()) };
+    },
   },
   {
     method: "GET",

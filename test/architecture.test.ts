@@ -41,6 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "#bus/contract/compatibility.ts",
     "#adapters/registry.ts",
     "#adapters/keys/ca.ts",
+    "#verifier/",
     "#config/",
     "#main.ts",
     "#compose/",
@@ -49,6 +50,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   compose: ["#bus/", "#adapters/", "#config/", "#console/", "#services/", "#samples/world.ts", "node:", "LIBRARY"],
   samples: ["node:", "LIBRARY"],
+  // who checks evidence must not have to trust the bus that made it
+  verifier: ["node:crypto", "node:fs", "node:process", "node:zlib"],
 };
 
 /** The composition may name every folder; within adapters only the table may. */

@@ -23,7 +23,8 @@ describe("the development authority", () => {
   it("keeps its files from other users", async () => {
     await openKeys(dataDir);
     const names = await readdir(join(dataDir, "keys"));
-    expect(names.sort()).toEqual(["ca.cert.pem", "ca.key.pem", "server.cert.pem", "server.key.pem"]);
+    const pairs = ["ca", "seal", "server"].flatMap((pair) => [`${pair}.cert.pem`, `${pair}.key.pem`]);
+    expect(names.sort()).toEqual([...pairs, "log.key.pem"].sort());
     for (const name of names) expect((await stat(join(dataDir, "keys", name))).mode & 0o777).toBe(0o600);
     expect((await stat(join(dataDir, "keys"))).mode & 0o777).toBe(0o700);
   });

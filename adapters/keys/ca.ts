@@ -6,8 +6,10 @@ import { X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BusError } from "#bus/errors.ts";
+import type { Signer } from "#bus/ports.ts";
 import { issueCertificate, type KeyPair } from "./issue.ts";
 import { readPair, writePair } from "./files.ts";
+import { openLogKey, openSeal, type LogKey } from "./seal.ts";
 
 export type { KeyPair } from "./issue.ts";
 
@@ -15,6 +17,10 @@ export type Keys = Readonly<{
   /** Certificate of the authority, PEM. */
   ca: string;
   server: KeyPair;
+  /** Signs evidence. */
+  seal: Signer;
+  /** Signs the checkpoints of the evidence log. */
+  log: LogKey;
   /** A system certificate: CN = system id, O = the institution's IDNO. Each one has a serial number of its own. */
   issue(systemId: string, institutionIdno: string): Promise<KeyPair>;
   /** System id of a certificate that this authority issued and that is valid now; undefined otherwise. */
@@ -50,6 +56,8 @@ export async function openKeys(dataDir: string): Promise<Keys> {
   return {
     ca: authority.cert,
     server,
+    seal: await openSeal(directory, authority),
+    log: await openLogKey(directory),
     async issue(systemId, institutionIdno) {
       if (!SYSTEM_ID.test(systemId))
         throw new BusError("configuration", `"${systemId}" is no system id; write <institution>/<system> in lower case`);

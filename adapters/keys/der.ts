@@ -1,8 +1,9 @@
-/** Writes ASN.1 in DER, as much of it as a certificate needs (X.690 §8 and §10). */
+/** ASN.1 in DER, as much of it as certificates and signatures need (X.690 §8 and §10). */
 
 export type Der = Buffer;
 
-function tagged(tag: number, ...parts: readonly Uint8Array[]): Der {
+/** Any tag with its content. */
+export function tagged(tag: number, ...parts: readonly Uint8Array[]): Der {
   const body = Buffer.concat(parts);
   return Buffer.concat([Buffer.from([tag, ...lengthOf(body.length)]), body]);
 }
@@ -52,3 +53,30 @@ export function time(at: Date): Der {
 /** Context-specific tag around constructed content (`explicit`), or in place of a primitive's own (`implicit`). */
 export const explicit = (number: number, ...parts: readonly Uint8Array[]): Der => tagged(0xa0 | number, ...parts);
 export const implicit = (number: number, bytes: Uint8Array): Der => tagged(0x80 | number, bytes);
+
+/** The values within a constructed value, whole with their tags. Only for DER that was read once already. */
+function children(der: Uint8Array): readonly Uint8Array[] {
+  const found: Uint8Array[] = [];
+  for (let at = contentOf(der, 0).start; at < der.length;) {
+    const { end } = contentOf(der, at);
+    found.push(der.subarray(at, end));
+    at = end;
+  }
+  return found;
+}
+
+function contentOf(der: Uint8Array, at: number): Readonly<{ start: number; end: number }> {
+  const first = der[at + 1] ?? 0;
+  const count = first & 0x80 ? first & 0x7f : 0;
+  let length = count === 0 ? first : 0;
+  for (let byte = 0; byte < count; byte++) length = length * 256 + (der[at + 2 + byte] ?? 0);
+  const start = at + 2 + count;
+  return { start, end: start + length };
+}
+
+/** Issuer and serial number of a certificate, as a CMS signature names it. */
+export function issuerAndSerial(certificate: Uint8Array): Der {
+  const [body = certificate] = children(certificate);
+  const [, serial = body, , issuer = body] = children(body);
+  return sequence(issuer, serial);
+}

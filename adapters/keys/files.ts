@@ -22,7 +22,8 @@ export async function writePair(directory: string, name: string, pair: KeyPair):
   await writeWhole(join(directory, `${name}.cert.pem`), pair.cert);
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
+/** Mode 0600; after a crash the old file or the new one is there. */
+export async function writeWhole(path: string, text: string): Promise<void> {
   const handle = await open(`${path}.new`, "w", 0o600);
   try {
     await handle.writeFile(text);

@@ -20,7 +20,7 @@ export type CertificateFor = Readonly<{
   /** CN and O of the subject. */
   name: string;
   organization: string;
-  use: "authority" | "server" | "client";
+  use: "authority" | "server" | "client" | "seal";
   names?: readonly string[];
   days: number;
   issuer?: KeyPair;
@@ -28,6 +28,13 @@ export type CertificateFor = Readonly<{
 
 const ECDSA_SHA256 = sequence(oid("1.2.840.10045.4.3.2"));
 const DAY = 86_400_000;
+/** keyCertSign and cRLSign; digitalSignature; digitalSignature and nonRepudiation (RFC 5280 §4.2.1.3). */
+const KEY_USAGE: Readonly<Record<CertificateFor["use"], Der>> = {
+  authority: bits(Buffer.of(0x06), 1),
+  server: bits(Buffer.of(0x80), 7),
+  client: bits(Buffer.of(0x80), 7),
+  seal: bits(Buffer.of(0xc0), 6),
+};
 const generate = promisify(generateKeyPair);
 
 export async function issueCertificate(wanted: CertificateFor): Promise<KeyPair> {
@@ -65,12 +72,12 @@ function extensions(wanted: CertificateFor, publicKey: KeyObject, issuerKey: Key
   const authority = wanted.use === "authority";
   const list = [
     extension("2.5.29.19", authority ? sequence(boolean(true), integer(Buffer.from([0]))) : sequence(), true),
-    // keyCertSign and cRLSign, or digitalSignature alone.
-    extension("2.5.29.15", authority ? bits(Buffer.from([0x06]), 1) : bits(Buffer.from([0x80]), 7), true),
+    extension("2.5.29.15", KEY_USAGE[wanted.use], true),
     extension("2.5.29.14", octets(keyId(publicKey))),
     extension("2.5.29.35", sequence(implicit(0, keyId(issuerKey)))),
   ];
-  if (!authority) list.push(extension("2.5.29.37", sequence(oid(`1.3.6.1.5.5.7.3.${wanted.use === "server" ? 1 : 2}`))));
+  const purpose = wanted.use === "server" ? 1 : wanted.use === "client" ? 2 : undefined;
+  if (purpose !== undefined) list.push(extension("2.5.29.37", sequence(oid(`1.3.6.1.5.5.7.3.${purpose}`))));
   if (wanted.names !== undefined) list.push(extension("2.5.29.17", sequence(...wanted.names.map(generalName))));
   return list;
 }

@@ -1,0 +1,185 @@
+/**
+ * The evidence log: every record of the journal, in order of position, becomes an entry of a Merkle tree whose growing root is signed
+ * each second. It follows the journal, which is the truth: a crash costs nothing but the seconds until it has caught up. A row that is
+ * removed, changed or moved afterwards no longer fits the tree.
+ */
+import type { Leases } from "../cluster/lease.ts";
+import { openSeat } from "../cluster/hold.ts";
+import { BusError } from "../errors.ts";
+import type { StoredRecord } from "../journal/record.ts";
+import type { Clock, Journal, Store } from "../ports.ts";
+import { createEntries } from "./entry.ts";
+import { createHandover } from "./handover.ts";
+import { inclusion, leafHash, rootOf } from "./merkle.ts";
+import { proofText, signCheckpoint, verifierKey, type NoteSigner } from "./note.ts";
+import { compare } from "./compare.ts";
+import { indexOf } from "./leaves.ts";
+import { openLogStore, type LogState } from "./state.ts";
+import { checkTree } from "./tree-check.ts";
+import { grow, nodesOf, WIDTH } from "./tiles.ts";
+
+export type EvidenceLogParts = Readonly<{
+  journal: Journal;
+  store: Store;
+  clock: Clock;
+  signer: NoteSigner;
+  /** In a cluster one process at a time seals; undefined = this is the only one. */
+  leases: Leases | undefined;
+  onError: (error: unknown, where: string) => void;
+}>;
+
+/** An entry with the proof that it stands in the log. */
+export type Proof = Readonly<{ index: number; entry: Uint8Array; proof: string }>;
+
+export interface EvidenceLog {
+  /** The journal to append to from now on: what goes through it need not be read back. */
+  readonly journal: Journal;
+  /** Key with which readers check checkpoints (C2SP vkey). */
+  readonly verifierKey: string;
+  /** The newest checkpoint, empty while nothing was sealed. */
+  checkpoint(): Promise<string>;
+  /** Proofs for records, all under one checkpoint. Waits until the last of them is sealed; evidence-broken for one that was changed since. */
+  prove(records: readonly StoredRecord[]): Promise<readonly Proof[]>;
+  /** Is the tree sound, and is the journal from a position on what was sealed? One sentence for each difference, at most `limit`. */
+  check(from: number, limit: number): Promise<readonly string[]>;
+  /** How many entries the log has and what the last one is. */
+  state(): Promise<Readonly<{ size: number; position: number }>>;
+  close(): Promise<void>;
+}
+
+/** Milliseconds between checkpoints. */
+const EVERY = 1000;
+/** Entries of one step: bounds memory and the time the event loop is held. */
+const STEP = 1024;
+/** Milliseconds that a request for proof waits for the process that seals. */
+const PATIENCE = 10_000;
+
+export async function openEvidenceLog(parts: EvidenceLogParts): Promise<EvidenceLog> {
+  const { journal, clock, signer } = parts;
+  const store = await openLogStore(parts.store);
+  const entryOf = createEntries(store.saltKey);
+  const leafOf = (record: StoredRecord): Uint8Array => leafHash(entryOf(record));
+  const handover = createHandover(journal, leafOf);
+  const seat = parts.leases && openSeat({ leases: parts.leases, clock, name: "evidence" });
+  const stop = new AbortController();
+  let state = await store.load();
+
+  /** Adds what the journal has and the log has not, at most one step; true when there may be more. */
+  const step = async (): Promise<boolean> => {
+    const given = handover.take(state.position, STEP);
+    if (given.length > 0)
+      return advance(
+        given,
+        Array.from({ length: given.length }, (_, at) => state.position + 1 + at),
+      );
+    const records = await journal.read(state.position + 1, STEP);
+    if (records.length === 0) return false;
+    return advance(
+      records.map(leafOf),
+      records.map((record) => record.position),
+    );
+  };
+  const advance = async (leaves: readonly Uint8Array[], positions: readonly number[]): Promise<boolean> => {
+    const { edge, full } = grow(state.size, state.edge, leaves);
+    const size = state.size + leaves.length;
+    const all = [...state.positions, ...positions];
+    const tiles = Math.floor(all.length / WIDTH);
+    const filled = Array.from({ length: tiles }, (_, at) => all.slice(at * WIDTH, (at + 1) * WIDTH));
+    const fresh = new Map(full.map((tile) => [`${tile.level}/${tile.number}`, tile.hashes]));
+    const read = async (level: number, number: number): Promise<Uint8Array> =>
+      fresh.get(`${level}/${number}`) ?? (await store.tile(level, number));
+    const checkpoint = await signCheckpoint(signer, size, await rootOf(size, nodesOf(size, edge, read)));
+    const next = { size, position: positions.at(-1) ?? state.position, edge, positions: all.slice(tiles * WIDTH), checkpoint };
+    state = await store.save(state, next, full, filled);
+    return true;
+  };
+
+  /** One at a time: a proof that is asked for and the clock may both want to seal. */
+  let sealing: Promise<void> = Promise.resolve();
+  const seal = (): Promise<void> => {
+    sealing = sealing
+      .catch(() => undefined)
+      .then(async () => {
+        if (seat) {
+          if (!(await seat.mine())) return;
+          state = await store.load(); // another process may have sealed since
+        }
+        while (!stop.signal.aborted && (await step()));
+      });
+    return sealing;
+  };
+  const loop = (async () => {
+    while (!stop.signal.aborted) {
+      await seal().catch(async (error: unknown) => {
+        parts.onError(error, "evidence log");
+        state = await store.load().catch(() => state);
+      });
+      await clock.sleep(EVERY, stop.signal).catch(() => undefined);
+    }
+  })();
+
+  /** The state once it holds the position. */
+  const upTo = async (position: number): Promise<LogState> => {
+    await seal();
+    const until = clock.now() + PATIENCE;
+    for (;;) {
+      const now = seat ? await store.load() : state;
+      if (now.position >= position) return now;
+      if (clock.now() >= until || stop.signal.aborted)
+        throw new BusError(
+          "evidence-pending",
+          `position ${position} is not sealed yet, the log has come to ${now.position}: ask again in a minute`,
+          {
+            retryAfter: 60_000,
+          },
+        );
+      await clock.sleep(100, stop.signal).catch(() => undefined);
+    }
+  };
+
+  return {
+    journal: handover.journal,
+    verifierKey: verifierKey(signer),
+    async checkpoint() {
+      return (seat ? await store.load() : state).checkpoint;
+    },
+    async prove(records) {
+      const now = await upTo(Math.max(0, ...records.map((record) => record.position)));
+      const node = nodesOf(now.size, now.edge, store.tile);
+      const proofs: Proof[] = [];
+      for (const record of records) {
+        const index = await indexOf(store, now, record.position);
+        const entry = entryOf(record);
+        if (index === undefined) throw broken(`the evidence log has no entry for position ${record.position}`);
+        if (!same(await node(0, index), leafHash(entry)))
+          throw broken(`the record at position ${record.position} is not the one that was sealed`);
+        proofs.push({ index, entry, proof: proofText(index, await inclusion(index, now.size, node), now.checkpoint) });
+      }
+      return proofs;
+    },
+    async check(from, limit) {
+      await seal();
+      const now = seat ? await store.load() : state;
+      const tree = await checkTree(store, now, (size, root) => signCheckpoint(signer, size, root), limit);
+      return [...tree, ...(await compare({ store, journal, leafOf, state: now }, from, limit - tree.length))];
+    },
+    async state() {
+      const { size, position } = seat ? await store.load() : state;
+      return { size, position };
+    },
+    async close() {
+      stop.abort();
+      await loop;
+      await sealing.catch(() => undefined);
+      await seat?.close();
+    },
+  };
+}
+
+const broken = (text: string): BusError =>
+  new BusError(
+    "evidence-broken",
+    `${text}: somebody changed the journal or the store. Keep both as they are and compare them with a backup`,
+  );
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

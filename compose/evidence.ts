@@ -1,0 +1,34 @@
+/** The evidence log of this bus and the containers made of it. */
+import { container } from "#adapters/asic/container.ts";
+import type { Keys } from "#adapters/keys/ca.ts";
+import type { EvidenceAdmin } from "#bus/admin.ts";
+import type { Leases } from "#bus/cluster/lease.ts";
+import { evidenceOf } from "#bus/evidence/export.ts";
+import { openEvidenceLog } from "#bus/evidence/log.ts";
+import type { Clock, Journal, Registry, Store } from "#bus/ports.ts";
+
+export type EvidenceParts = Readonly<{
+  journal: Journal;
+  store: Store;
+  registry: Registry;
+  clock: Clock;
+  keys: Pick<Keys, "log" | "seal">;
+  leases: Leases | undefined;
+  onError: (error: unknown, where: string) => void;
+}>;
+
+export type Evidence = EvidenceAdmin & Readonly<{ journal: Journal; close(): Promise<void> }>;
+
+export async function openEvidence(parts: EvidenceParts): Promise<Evidence> {
+  const { keys, registry, store } = parts;
+  const log = await openEvidenceLog({ ...parts, signer: keys.log });
+  return {
+    journal: log.journal,
+    close: () => log.close(),
+    export: async (id, records) => container(await evidenceOf({ log, registry, store }, id, records), keys.seal),
+    check: (from, limit) => log.check(from, limit),
+    async state() {
+      return { ...(await log.state()), checkpoint: await log.checkpoint(), verifierKey: log.verifierKey };
+    },
+  };
+}
