@@ -1,5 +1,6 @@
 /** The operators' face over a running bus: what it says is what runs, and every act leaves its row first. */
 import { afterEach, describe, expect, it } from "vitest";
+import { evidenceFor } from "#test/harness/evidence-admin.ts";
 import { branchOf } from "#test/harness/route.ts";
 import {
   changed,
@@ -27,6 +28,7 @@ async function setup(options: BusWorldOptions = {}, parts: Partial<AdminParts> =
   const admin = createAdmin({
     bus,
     journal,
+    evidence: await evidenceFor(world),
     clock,
     version: "1.2.3",
     pid: 1,
@@ -148,5 +150,27 @@ describe("contracts and traces", () => {
     expect(await steps("case-1")).toEqual(whole);
     expect(await steps("q-3")).toEqual(["q-3 accepted", "q-3 replied"]);
     expect(await steps("none")).toEqual([]);
+  });
+});
+
+describe("evidence", () => {
+  it("is of one message, not of what else belongs to its exchange, and of a whole exchange where one is named", async () => {
+    const asked: (readonly number[])[] = [];
+    const evidence = {
+      export: (_: string, records: readonly Readonly<{ position: number }>[]) => {
+        asked.push(records.map(({ position }) => position));
+        return Promise.resolve(new Uint8Array(0));
+      },
+      check: () => Promise.resolve([]),
+      consistency: () => Promise.resolve({ checkpoint: "", proof: [] }),
+      state: () => Promise.resolve({ size: 0, position: 0, checkpoint: "", verifierKey: "" }),
+    };
+    const { admin, journal } = await setup({}, { evidence });
+    const row = (id: string, step: "accepted" | "delivered") => ({ step, outcome: "ok", time: 1, id, correlationId: "file-7" }) as const;
+    await journal.append([row("first", "accepted"), row("second", "accepted"), row("first", "delivered")]);
+    await admin.evidence("first");
+    await admin.evidence("file-7");
+    await admin.evidence("nobody's");
+    expect(asked).toEqual([[1, 3], [1, 2, 3], []]);
   });
 });

@@ -62,6 +62,8 @@ export interface EvidenceAdmin {
   export(id: string, records: readonly StoredRecord[]): Promise<Uint8Array>;
   /** Differences between journal and log from a position on, one sentence each, at most `limit`. */
   check(from: number, limit: number): Promise<readonly string[]>;
+  /** That the log of now begins with the one of `size` entries: hashes of RFC 6962 §2.1.2, base64, and the checkpoint of now. */
+  consistency(size: number): Promise<Readonly<{ checkpoint: string; proof: readonly string[] }>>;
   /** Entries in the log, journal position of the last one, newest checkpoint (signed note) and the key to check it with (C2SP vkey). */
   state(): Promise<Readonly<{ size: number; position: number; checkpoint: string; verifierKey: string }>>;
 }
@@ -79,7 +81,7 @@ export interface Admin {
   readonly replay: ReplayAdmin;
   /** The evidence container of one message, or of a whole exchange where `id` is a correlation id. */
   evidence(id: string): Promise<Uint8Array>;
-  readonly log: Pick<EvidenceAdmin, "check" | "state">;
+  readonly log: Pick<EvidenceAdmin, "check" | "consistency" | "state">;
 }
 
 export type { ActResult, DeadLetterGroup, DeadLetterRow, EndpointState, JournalQuery, ReplayCount, ReplayRow, StoredRecord };

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { adminApi } from "#console/api.ts";
 import { createAdmin } from "#bus/admin-bus.ts";
 import { BusError } from "#bus/errors.ts";
+import { evidenceFor, testKeys } from "#test/harness/evidence-admin.ts";
 import { branchOf } from "#test/harness/route.ts";
 import {
   changed,
@@ -87,6 +88,7 @@ async function bus(options: BusWorldOptions = {}, drift = false): Promise<BusWor
   const admin = createAdmin({
     bus: world.bus,
     journal: world.journal,
+    evidence: await evidenceFor(world),
     clock: world.clock,
     version: "9.9.9",
     pid: 4711,
@@ -706,5 +708,60 @@ describe("files and folders", () => {
     expect(Object.keys(await json("show", "person-lookup", "--effective"))).toEqual(["route", "yaml"]);
     expect(Object.keys(await json("explain", "person-lookup"))).toEqual(["route", "text"]);
     expect(await json("schema")).toHaveProperty("$schema");
+  });
+});
+
+describe("evidence", () => {
+  it("is written to a file of its own, which verifies without the bus", async () => {
+    const world = await bus();
+    await world.bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
+    const file = join(folder, "q-1.asice");
+    expect(await json("evidence", "q-1", "-o", file)).toMatchObject({ id: "q-1", file });
+    const verdict = await json<{ verified: boolean; entries: readonly { step: string }[] }>("verify", file);
+    expect(verdict).toMatchObject({ verified: true, authority: { trusted: false } });
+    expect(verdict.entries.map(({ step }) => step)).toEqual(["accepted", "replied"]);
+    const ca = join(folder, "trusted.pem");
+    writeFileSync(ca, (await testKeys()).ca);
+    const shown = await mbus("verify", file, "--ca", ca);
+    expect(shown).toMatchObject({ code: 0, err: "" });
+    expect(shown.out).toMatch(/replied[\s\S]*verified: every byte[\s\S]*the authority is the one you trust/u);
+  });
+
+  it("that was changed proves nothing and says why; a file that is not there is bad usage", async () => {
+    const world = await bus();
+    await world.bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
+    const file = join(folder, "q-1.asice");
+    await mbus("evidence", "q-1", "-o", file);
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 8;
+    writeFileSync(file, bytes);
+    const changed = await mbus("verify", file);
+    expect(changed.code).toBe(1);
+    expect(changed.out).toContain("proves nothing");
+    expect(await mbus("verify", join(folder, "none.asice"))).toMatchObject({ code: 2 });
+    writeFileSync(join(folder, "ca.pem"), "no certificate");
+    expect((await mbus("verify", file, "--ca", join(folder, "ca.pem"))).code).toBe(1);
+  });
+
+  it("of an unknown message is no file at all", async () => {
+    await bus();
+    const file = join(folder, "none.asice");
+    const printed = await mbus("evidence", "nobody", "-o", file);
+    expect(printed.code).toBe(1);
+    expect(printed.err).toContain("no message, correlation or ticket has the id `nobody`");
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+describe("journal check", () => {
+  it("says that the journal is what was sealed, or each row that is not", async () => {
+    const world = await bus();
+    await world.bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
+    expect(await mbus("journal", "check")).toMatchObject({ code: 0, out: "the journal is what was sealed: 2 entries up to position 2" });
+    world.disk.records.splice(1, 1);
+    const broken = await mbus("journal", "check", "--from", "1");
+    expect(broken).toMatchObject({ code: 1 });
+    expect(broken.out).toBe("the row at position 2 is missing in the journal\none difference between the journal and its evidence log");
+    expect((await mbus("journal", "check", "--from", "x")).code).toBe(2);
   });
 });

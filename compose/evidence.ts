@@ -27,6 +27,10 @@ export async function openEvidence(parts: EvidenceParts): Promise<Evidence> {
     close: () => log.close(),
     export: async (id, records) => container(await evidenceOf({ log, registry, store }, id, records), keys.seal),
     check: (from, limit) => log.check(from, limit),
+    async consistency(size) {
+      const { checkpoint, proof } = await log.consistency(size);
+      return { checkpoint, proof: proof.map((each) => Buffer.from(each).toString("base64")) };
+    },
     async state() {
       return { ...(await log.state()), checkpoint: await log.checkpoint(), verifierKey: log.verifierKey };
     },

@@ -3,9 +3,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createAdmin } from "#bus/admin-bus.ts";
 import type { Admin } from "#bus/admin.ts";
 import { BusError, CODES, type ErrorCode } from "#bus/errors.ts";
+import { evidenceFor, testKeys } from "#test/harness/evidence-admin.ts";
 import { branchOf } from "#test/harness/route.ts";
 import { changed, GRANTS, inboundOf, lookup, openBusWorld, setOf, type BusWorld, type BusWorldOptions } from "#test/harness/bus-world.ts";
 import type { WebHandler, WebRequest } from "#bus/wire.ts";
+import { verifyEvidence } from "#verifier/evidence.ts";
+import { checkCheckpoint, checkConsistency, readLogKey } from "#verifier/log.ts";
 import { adminApi } from "./api.ts";
 
 const TOKEN = "the-token-of-this-test";
@@ -45,6 +48,7 @@ async function setup(options: BusWorldOptions = {}) {
   const admin = createAdmin({
     bus,
     journal,
+    evidence: await evidenceFor(world),
     clock,
     version: "9.9.9",
     pid: 4711,
@@ -680,5 +684,53 @@ describe("problems", () => {
     const admin = { contracts: () => [{ big: 2n ** 60n, bytes: Uint8Array.of(1, 2, 3) }] } as unknown as Admin;
     const answer = await askOf(adminApi(admin, TOKEN), "GET", "/contracts", {});
     expect(answer.json["items"]).toEqual([{ big: "1152921504606846976", bytes: "AQID" }]);
+  });
+});
+
+describe("evidence", () => {
+  const ask = (handler: WebHandler, path: string) => handler(requestOf("GET", path, {}));
+
+  it("is a container of bytes that verifies, for one message", async () => {
+    const { bus, handler } = await setup();
+    const { id } = await bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
+    const answer = await ask(handler, `/messages/${id}/evidence`);
+    expect(answer).toMatchObject({
+      status: 200,
+      headers: { "content-type": "application/vnd.etsi.asic-e+zip", "cache-control": "no-store" },
+    });
+    const verdict = verifyEvidence(Buffer.from(answer.body as Uint8Array), (await testKeys()).ca);
+    expect(verdict.entries.map((entry) => entry.id)).toEqual(["q-1", "q-1"]);
+    expect(verdict.entries.map((entry) => entry.step)).toEqual(["accepted", "replied"]);
+  });
+
+  it("of a message that never was is not found, and of one that was changed is refused as such", async () => {
+    const { bus, handler, get, disk } = await setup();
+    expect(await get("/messages/none/evidence")).toMatchObject({ status: 404 });
+    await bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
+    expect((await ask(handler, "/messages/q-1/evidence")).status).toBe(200);
+    const row = disk.records[0];
+    if (row) disk.records[0] = { ...row, outcome: "denied" };
+    const refused = await get("/messages/q-1/evidence");
+    expect(refused).toMatchObject({ status: 409, json: { title: "evidence-broken" } });
+    expect(refused.json["detail"]).toContain("position 1");
+  });
+
+  it("has a log whose state and differences can be asked for", async () => {
+    const { bus, get, post, disk } = await setup();
+    await bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
+    expect(await post("/evidence-log/checks", {})).toMatchObject({ status: 200, json: { items: [], size: 2, position: 2 } });
+    const { json } = await get("/evidence-log");
+    expect(json["checkpoint"]).toContain(`${String(json["verifierKey"]).split("+")[0]}\n2\n`);
+    await bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-2" }));
+    await post("/evidence-log/checks", {});
+    const grown = (await get("/evidence-log/consistency/2")).json as { checkpoint: string; proof: string[] };
+    const key = readLogKey(`${String(json["verifierKey"])}\n`);
+    const proof = grown.proof.map((each) => Buffer.from(each, "base64"));
+    checkConsistency(checkCheckpoint(String(json["checkpoint"]), key), checkCheckpoint(grown.checkpoint, key), proof);
+    for (const size of ["0", "5", "x"]) expect((await get(`/evidence-log/consistency/${size}`)).status).toBe(404);
+    disk.records.splice(1, 1);
+    expect((await post("/evidence-log/checks", { from: 1, limit: 5 })).json["items"]).toEqual([
+      "the row at position 2 is missing in the journal",
+    ]);
   });
 });

@@ -103,6 +103,12 @@ export const endpoints: readonly Endpoint[] = [
     run: (admin) => admin.log.state(),
   },
   {
+    method: "GET",
+    path: "/evidence-log/consistency/{size}",
+    title: "Proof that the evidence log of now begins with an earlier one of this size",
+    run: (admin, { values }) => admin.log.consistency(Number(values["size"])),
+  },
+  {
     method: "POST",
     path: "/evidence-log/checks",
     title: "Compare the journal with what was sealed of it, from a position on",

@@ -135,7 +135,7 @@ function cmsOf(seal: X509Certificate, authority: X509Certificate, attributes: Bu
   const [tbs] = list(seal.raw, 0x30);
   const [, serial = Buffer.alloc(0), , issuer = Buffer.alloc(0)] = list(tbs, 0x30);
   const signer = der(0x30, one, der(0x30, issuer, serial), algorithm, attributes, der(0x30, oid(OID.ecdsaSha256)), signature);
-  const certificates = der(0xa0, ...[seal.raw, authority.raw].toSorted(Buffer.compare));
+  const certificates = der(0xa0, ...[seal.raw, authority.raw].toSorted((a, b) => Buffer.compare(a, b)));
   const data = der(0x30, one, der(0x31, algorithm), der(0x30, oid(OID.data)), certificates, der(0x31, signer));
   return der(0x30, oid(OID.signedData), der(0xa0, data));
 }

@@ -15,7 +15,10 @@ export function signDetached(content: Uint8Array, seal: KeyPair, chain: readonly
   const signed = attributes(content, certificate, at);
   const signature = sign("sha256", tagged(0x31, ...signed), createPrivateKey(seal.key));
   const signer = sequence(ONE, issuerAndSerial(certificate), SHA256, tagged(0xa0, ...signed), ECDSA_SHA256, octets(signature));
-  const certificates = tagged(0xa0, ...[certificate, ...chain.map((pem) => new X509Certificate(pem).raw)].toSorted(Buffer.compare));
+  const certificates = tagged(
+    0xa0,
+    ...[certificate, ...chain.map((pem) => new X509Certificate(pem).raw)].toSorted((a, b) => Buffer.compare(a, b)),
+  );
   return sequence(SIGNED_DATA, tagged(0xa0, sequence(ONE, set(SHA256), sequence(DATA), certificates, set(signer))));
 }
 
@@ -28,5 +31,5 @@ function attributes(content: Uint8Array, certificate: Uint8Array, at: Date): rea
     attribute("1.2.840.113549.1.9.5", time(at)),
     attribute("1.2.840.113549.1.9.4", octets(hash("sha256", content, "buffer"))),
     attribute("1.2.840.113549.1.9.16.2.47", signingCertificate),
-  ].toSorted(Buffer.compare);
+  ].toSorted((a, b) => Buffer.compare(a, b));
 }

@@ -10,7 +10,7 @@ import type { StoredRecord } from "../journal/record.ts";
 import type { Clock, Journal, Store } from "../ports.ts";
 import { createEntries } from "./entry.ts";
 import { createHandover } from "./handover.ts";
-import { inclusion, leafHash, rootOf } from "./merkle.ts";
+import { consistency, inclusion, leafHash, rootOf } from "./merkle.ts";
 import { proofText, signCheckpoint, verifierKey, type NoteSigner } from "./note.ts";
 import { compare } from "./compare.ts";
 import { indexOf } from "./leaves.ts";
@@ -40,6 +40,8 @@ export interface EvidenceLog {
   checkpoint(): Promise<string>;
   /** Proofs for records, all under one checkpoint. Waits until the last of them is sealed; evidence-broken for one that was changed since. */
   prove(records: readonly StoredRecord[]): Promise<readonly Proof[]>;
+  /** Proof that the log of now begins with the one of `size` entries. Throws not-found for a size it never had. */
+  consistency(size: number): Promise<Readonly<{ checkpoint: string; proof: readonly Uint8Array[] }>>;
   /** Is the tree sound, and is the journal from a position on what was sealed? One sentence for each difference, at most `limit`. */
   check(from: number, limit: number): Promise<readonly string[]>;
   /** How many entries the log has and what the last one is. */
@@ -156,6 +158,12 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
         proofs.push({ index, entry, proof: proofText(index, await inclusion(index, now.size, node), now.checkpoint) });
       }
       return proofs;
+    },
+    async consistency(size) {
+      const now = seat ? await store.load() : state;
+      if (!Number.isInteger(size) || size < 1 || size > now.size)
+        throw new BusError("not-found", `the log has ${now.size} entries; a size is a whole number from 1 to that`);
+      return { checkpoint: now.checkpoint, proof: await consistency(size, now.size, nodesOf(now.size, now.edge, store.tile)) };
     },
     async check(from, limit) {
       await seal();

@@ -35,7 +35,7 @@ export interface LogStore {
     full: readonly FullTile[],
     positions: readonly (readonly number[])[],
   ): Promise<LogState>;
-  tile(level: number, number: number): Promise<Uint8Array>;
+  readonly tile: (level: number, number: number) => Promise<Uint8Array>;
   /** Positions of a full tile of leaves. */
   positionsOf(number: number): Promise<readonly number[]>;
 }
