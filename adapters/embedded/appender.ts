@@ -1,106 +1,115 @@
-/** Writes a batch's records: refuses duplicates, cuts blocks, notes topics. Memory changes only after the commit. */
+/** Prepares a batch's records: refuses duplicates, cuts blocks, notes topics. What readers see changes only when the log has them. */
+import { crc32 } from "node:zlib";
 import { readRecord } from "#bus/journal/codec.ts";
-import { addRecord, BLOCK_BYTES, insertBlock, newPile, remember, type Block, type Blocks } from "./blocks.ts";
+import type { Entry } from "./batches.ts";
+import { addRecord, BLOCK_BYTES, newPile, type Blocks } from "./blocks.ts";
 import { addKey, addPosition, dedupePositions, type Finder } from "./finder.ts";
 import { FRAME, META, type Batch } from "./protocol.ts";
-import { insertQueue, type Topics } from "./topics.ts";
+import type { ByTopic } from "./rows.ts";
 
-export type Written = Readonly<{ positions: Float64Array; blocks: readonly Block[]; last: number; lastTime: number }>;
+/** `entries`, `blocks` and `topics` go side by side. */
+export type Draft = Readonly<{
+  /** Of each record; negative = an earlier record has its key. */
+  positions: Float64Array;
+  entries: readonly Entry[];
+  blocks: readonly Uint8Array[];
+  topics: readonly ByTopic[];
+}>;
 
-type Draft = {
+type Work = {
   readonly data: Uint8Array;
   readonly meta: Float64Array;
   readonly positions: Float64Array;
-  readonly blocks: Block[];
-  readonly topics: Map<number, number[]>;
-  /** Bytes of the open block within `data`. */
+  readonly entries: Entry[];
+  readonly blocks: Uint8Array[];
+  readonly topics: ByTopic[];
+  /** Topics of the open block, and its bytes within `data`. */
+  open: Map<number, number[]>;
   start: number;
   end: number;
   first: number;
   next: number;
   time: number;
-  lastTime: number;
+  last: number;
 };
 
-/** Inside the batch's transaction. */
-export function writeRecords(blocks: Blocks, topics: Topics, finder: Finder, batch: Batch): Written {
+export function draftRecords(blocks: Blocks, finder: Finder, batch: Batch): Draft {
   const meta = new Float64Array(batch.meta);
-  const draft: Draft = {
+  const work: Work = {
     data: new Uint8Array(batch.data),
     meta,
     positions: new Float64Array(batch.records),
+    entries: [],
     blocks: [],
-    topics: new Map(),
+    topics: [],
+    open: new Map(),
     start: 0,
     end: 0,
     first: blocks.last + 1,
     next: blocks.last + 1,
     time: 0,
-    lastTime: blocks.lastTime,
+    last: blocks.lastTime,
   };
   /** De-duplication keys of this batch: number of the record. */
   const seen = new Map<number, number[]>();
   for (let i = 0, m = 0; i < batch.records; i++, m += META.size + (meta[m + META.keys] ?? 0)) {
-    const before = (meta[m + META.dedupe] ?? 0) === 0 ? 0 : findDuplicate(blocks, finder, draft, m, seen);
-    if (before > 0) {
-      draft.positions[i] = -before;
-      continue;
-    }
-    take(blocks, topics, draft, i, m);
+    const before = (meta[m + META.dedupe] ?? 0) === 0 ? 0 : findDuplicate(blocks, finder, work, m, seen);
+    if (before > 0) work.positions[i] = -before;
+    else take(work, i, m);
   }
-  flush(blocks, topics, draft);
-  return { positions: draft.positions, blocks: draft.blocks, last: draft.next - 1, lastTime: draft.lastTime };
+  closeBlock(work);
+  return work;
 }
 
-function take(blocks: Blocks, topics: Topics, draft: Draft, i: number, m: number): void {
-  const { meta } = draft;
+function take(work: Work, i: number, m: number): void {
+  const { meta } = work;
   const offset = meta[m + META.offset] ?? 0;
   const length = meta[m + META.length] ?? 0;
   const time = meta[m + META.time] ?? 0;
-  if (draft.end !== offset || offset + length - draft.start > BLOCK_BYTES) {
-    flush(blocks, topics, draft);
-    draft.start = offset;
+  if (work.end !== offset || offset + length - work.start > BLOCK_BYTES) {
+    closeBlock(work);
+    work.start = offset;
   }
-  if (draft.next === draft.first) draft.time = time;
-  draft.end = offset + length;
-  draft.lastTime = time;
-  const position = draft.next++;
-  draft.positions[i] = position;
+  if (work.next === work.first) work.time = time;
+  work.end = offset + length;
+  work.last = time;
+  const position = work.next++;
+  work.positions[i] = position;
   const topic = meta[m + META.topic] ?? 0;
   if (topic === 0) return;
-  const list = draft.topics.get(topic);
-  if (list === undefined) draft.topics.set(topic, [position]);
+  const list = work.open.get(topic);
+  if (list === undefined) work.open.set(topic, [position]);
   else list.push(position);
 }
 
-/** Closes the open block. */
-function flush(blocks: Blocks, topics: Topics, draft: Draft): void {
-  const count = draft.next - draft.first;
+function closeBlock(work: Work): void {
+  const count = work.next - work.first;
   if (count > 0) {
-    const block: Block = { first: draft.first, count, bytes: draft.data.subarray(draft.start, draft.end) };
-    insertBlock(blocks, block, draft.time, draft.lastTime);
-    draft.blocks.push(block);
-    for (const [topic, positions] of draft.topics) insertQueue(topics, topic, positions);
-    draft.topics.clear();
+    const bytes = work.data.subarray(work.start, work.end);
+    work.entries.push({ first: work.first, count, size: bytes.length, crc: crc32(bytes), time: work.time, last: work.last });
+    work.blocks.push(bytes);
+    work.topics.push(work.open);
+    work.open = new Map();
   }
-  draft.first = draft.next;
+  work.first = work.next;
 }
 
 /** Position of an earlier record with the same key inside the window; 0 = none. */
-function findDuplicate(blocks: Blocks, finder: Finder, draft: Draft, m: number, seen: Map<number, number[]>): number {
-  const { meta } = draft;
+function findDuplicate(blocks: Blocks, finder: Finder, work: Work, m: number, seen: Map<number, number[]>): number {
+  const { meta } = work;
   const key = meta[m + META.dedupe] ?? 0;
   const since = (meta[m + META.time] ?? 0) - (meta[m + META.window] ?? 0);
-  const mine = dedupeOf(draft.data, m, meta);
+  let text: string | undefined;
+  const mine = (): string | undefined => (text ??= dedupeOf(work.data, m, meta));
   const here = seen.get(key);
-  for (const other of here ?? []) if (dedupeOf(draft.data, other, meta) === mine) return positionOf(draft, other);
+  for (const other of here ?? []) if (dedupeOf(work.data, other, meta) === mine()) return positionOf(work, other);
   for (const position of dedupePositions(finder, key, since)) {
     const pile = newPile();
     const frame = addRecord(blocks, pile, position) ? pile.parts[0] : undefined;
     if (frame === undefined) continue;
     const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
     if (bytes.readDoubleLE(4) <= since) break;
-    if (readRecord(bytes, FRAME).dedupe?.key === mine) return position;
+    if (readRecord(bytes, FRAME).dedupe?.key === mine()) return position;
   }
   if (here === undefined) seen.set(key, [m]);
   else here.push(m);
@@ -114,18 +123,18 @@ function dedupeOf(data: Uint8Array, m: number, meta: Float64Array): string | und
 }
 
 /** Position already given to the record whose meta starts at `wanted`. */
-function positionOf(draft: Draft, wanted: number): number {
+function positionOf(work: Work, wanted: number): number {
   let i = 0;
-  for (let m = 0; m < wanted; m += META.size + (draft.meta[m + META.keys] ?? 0)) i++;
-  return draft.positions[i] ?? 0;
+  for (let m = 0; m < wanted; m += META.size + (work.meta[m + META.keys] ?? 0)) i++;
+  return work.positions[i] ?? 0;
 }
 
-/** After the commit: what was written becomes visible to readers and searches. */
-export function applyRecords(blocks: Blocks, finder: Finder, batch: Batch, written: Written): void {
+/** Makes durable records known to searches. */
+export function indexRecords(finder: Finder, batch: Batch, positions: Float64Array): void {
   const meta = new Float64Array(batch.meta);
   for (let i = 0, m = 0; i < batch.records; i++) {
     const keys = meta[m + META.keys] ?? 0;
-    const position = written.positions[i] ?? 0;
+    const position = positions[i] ?? 0;
     if (position > 0) {
       addPosition(finder.tail, position, meta[m + META.time] ?? 0);
       const dedupe = meta[m + META.dedupe] ?? 0;
@@ -134,7 +143,4 @@ export function applyRecords(blocks: Blocks, finder: Finder, batch: Batch, writt
     }
     m += META.size + keys;
   }
-  for (const block of written.blocks) remember(blocks, block);
-  blocks.last = written.last;
-  blocks.lastTime = written.lastTime;
 }

@@ -1,22 +1,27 @@
 /**
- * The log in the worker. Records that became durable together lie together in blocks of about 64 KiB: one row, one
- * checksum. Positions are dense, so a block needs only its first. Newest blocks stay in memory for hot readers.
+ * The log in the worker, as blocks. Records that became durable together lie together in blocks of about 64 KiB with one
+ * checksum. A block lies in a file of the log, its row in SQLite says where; rows are written some time after the answer and
+ * found again from the log at start. Positions are dense, so a block needs only its first. Newest blocks stay in memory.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import type { Entry } from "./batches.ts";
 import { EngineFault } from "./database.ts";
+import { readBlock, type Log, type Place, type Placed } from "./log.ts";
 import { FRAME, type Records } from "./protocol.ts";
+import type { Known } from "./recover.ts";
 
 export const BLOCK_BYTES = 65_536;
 
 export type Block = Readonly<{ first: number; count: number; bytes: Uint8Array }>;
 
 export type Blocks = {
-  readonly db: DatabaseSync;
+  readonly log: Log;
   readonly insert: StatementSync;
   readonly at: StatementSync;
   readonly after: StatementSync;
   readonly edge: StatementSync;
+  readonly oldest: StatementSync;
   /** Newest blocks, ascending and without gaps. */
   recent: Block[];
   recentBytes: number;
@@ -24,46 +29,69 @@ export type Blocks = {
   memo: Block | undefined;
   last: number;
   lastTime: number;
+  /** Last position whose block has its row; newer blocks stay in `recent`. */
+  rowed: number;
 };
 
-export function openBlocks(db: DatabaseSync, cacheBytes: number): Blocks {
-  const newest = db.prepare("SELECT first, count, last FROM block ORDER BY first DESC LIMIT 1").get();
-  return {
-    db,
-    insert: db.prepare("INSERT INTO block(first, count, time, last, crc, bytes) VALUES(?, ?, ?, ?, ?, ?)"),
-    at: db.prepare("SELECT first, count, crc, bytes FROM block WHERE first <= ? ORDER BY first DESC LIMIT 1"),
-    after: db.prepare("SELECT first, count, crc, bytes FROM block WHERE first > ? ORDER BY first LIMIT 1"),
+const COLUMNS = "first, count, last, crc, bytes, file, at, size";
+
+/** Blocks as the rows know them; `known` tells from where the log has more. */
+export function openBlocks(db: DatabaseSync, log: Log, cacheBytes: number): Readonly<{ blocks: Blocks; known: Known }> {
+  const newest = db.prepare(`SELECT ${COLUMNS} FROM block ORDER BY first DESC LIMIT 1`).get();
+  const last = newest === undefined ? 0 : Number(newest["first"]) + Number(newest["count"]) - 1;
+  const blocks: Blocks = {
+    log,
+    insert: db.prepare("INSERT INTO block(first, count, time, last, crc, bytes, file, at, size) VALUES(?, ?, ?, ?, ?, x'', ?, ?, ?)"),
+    at: db.prepare(`SELECT ${COLUMNS} FROM block WHERE first <= ? ORDER BY first DESC LIMIT 1`),
+    after: db.prepare(`SELECT ${COLUMNS} FROM block WHERE first > ? ORDER BY first LIMIT 1`),
     edge: db.prepare("SELECT first, count, time, last FROM block WHERE first <= ? ORDER BY first DESC LIMIT 1"),
+    oldest: db.prepare("SELECT file, at FROM block ORDER BY first LIMIT 1"),
     recent: [],
     recentBytes: 0,
     cacheBytes,
     memo: undefined,
-    last: newest === undefined ? 0 : Number(newest["first"]) + Number(newest["count"]) - 1,
+    last,
     lastTime: newest === undefined ? 0 : Number(newest["last"]),
+    rowed: last,
   };
+  const file = Number(newest?.["file"] ?? 0);
+  return { blocks, known: { last, file, end: Number(newest?.["at"] ?? 0) + Number(newest?.["size"] ?? 0) } };
 }
 
-export function insertBlock(blocks: Blocks, block: Block, time: number, last: number): void {
-  blocks.insert.run(block.first, block.count, time, last, crc32(block.bytes), block.bytes);
+/** The row of a block; inside a transaction. */
+export function insertBlock(blocks: Blocks, block: Entry & Place): void {
+  blocks.insert.run(block.first, block.count, block.time, block.last, block.crc, block.file, block.at, block.size);
 }
 
-/** After the commit: keeps the block for hot readers, drops the oldest above the cache size. */
-export function remember(blocks: Blocks, block: Block): void {
-  blocks.recent.push(block);
-  blocks.recentBytes += block.bytes.length;
+/** Blocks became durable: keeps them for hot readers, drops the oldest above the cache size. Without a row none is dropped. */
+export function remember(blocks: Blocks, placed: readonly Placed[]): void {
+  for (const { first, count, last, bytes } of placed) {
+    blocks.recent.push({ first, count, bytes });
+    blocks.recentBytes += bytes.length;
+    blocks.last = first + count - 1;
+    blocks.lastTime = last;
+  }
   let drop = 0;
-  while (blocks.recentBytes > blocks.cacheBytes && drop < blocks.recent.length - 1)
-    blocks.recentBytes -= blocks.recent[drop++]?.bytes.length ?? 0;
+  for (let oldest = blocks.recent[0]; blocks.recentBytes > blocks.cacheBytes && oldest !== undefined; oldest = blocks.recent[drop]) {
+    if (drop >= blocks.recent.length - 1 || oldest.first > blocks.rowed) break;
+    blocks.recentBytes -= oldest.bytes.length;
+    drop++;
+  }
   if (drop > 0) blocks.recent.splice(0, drop);
 }
 
-function fromRow(row: Record<string, unknown>): Block {
-  const bytes = row["bytes"] as Uint8Array;
+function fromRow(blocks: Blocks, row: Record<string, unknown>): Block {
   const first = Number(row["first"]);
-  if (crc32(bytes) !== Number(row["crc"])) {
+  const crc = Number(row["crc"]);
+  const file = Number(row["file"]);
+  // A block of format 1 lies in its row.
+  const inRow = row["bytes"] as Uint8Array;
+  const sound = crc32(inRow) === crc ? inRow : undefined;
+  const bytes = file === 0 ? sound : readBlock(blocks.log, { file, at: Number(row["at"]) }, Number(row["size"]), crc);
+  if (bytes === undefined) {
     throw new EngineFault(
       "journal-failed",
-      `the journal block at position ${first} does not match its checksum: the file is damaged; restore it from a backup`,
+      `the journal block at position ${first} does not match its checksum: the log is damaged; restore it from a backup`,
     );
   }
   return { first, count: Number(row["count"]), bytes };
@@ -87,7 +115,13 @@ export function blockFor(blocks: Blocks, position: number): Block | undefined {
   let row = blocks.at.get(position);
   if (row === undefined || Number(row["first"]) + Number(row["count"]) <= position) row = blocks.after.get(position);
   if (row === undefined) return undefined;
-  return (blocks.memo = fromRow(row));
+  return (blocks.memo = fromRow(blocks, row));
+}
+
+/** Reads a block from the disk, whatever memory holds; gives its number of records. */
+export function readStored(blocks: Blocks, first: number): number {
+  const row = blocks.at.get(first);
+  return row === undefined ? 0 : fromRow(blocks, row).count;
 }
 
 /** A view with the numbers of frames; made once per block walk. */

@@ -6,10 +6,11 @@ import type { Fault } from "./protocol.ts";
 
 /** Below this, several connections could corrupt the WAL (the WAL-reset race). */
 const OLDEST_SQLITE = [3, 51, 3];
-export const SCHEMA_VERSION = 1;
+/** Format 1 kept the bytes of a block in its row; since format 2 they lie in files of the log. */
+export const SCHEMA_VERSION = 2;
 
 const TABLES = `
-CREATE TABLE IF NOT EXISTS block(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, time REAL NOT NULL, last REAL NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS block(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, time REAL NOT NULL, last REAL NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL, file INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS topic(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS queue(topic INTEGER, first INTEGER, before INTEGER NOT NULL, count INTEGER NOT NULL, offsets BLOB NOT NULL, PRIMARY KEY(topic, first)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, state INTEGER NOT NULL, level INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, time REAL NOT NULL, chunks INTEGER NOT NULL, fences BLOB, bloom BLOB);
@@ -83,8 +84,13 @@ function prepareSchema(db: DatabaseSync, dataDir: string): void {
       `the data folder ${dataDir} was written by a newer version (format ${version}, this one reads ${SCHEMA_VERSION})`,
     );
   }
+  if (version === SCHEMA_VERSION) return;
+  db.exec("BEGIN IMMEDIATE");
+  if (version === 1) {
+    for (const column of ["file", "at", "size"]) db.exec(`ALTER TABLE block ADD COLUMN ${column} INTEGER NOT NULL DEFAULT 0`);
+  }
   db.exec(TABLES);
-  if (version < SCHEMA_VERSION) db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
+  db.exec(`PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`);
 }
 
 /** Moves the write-ahead log into the file when it holds `pages` that are not there yet. Between transactions; throws as a commit does. */
@@ -113,7 +119,18 @@ function isBusy(error: unknown): boolean {
   return code === 5 || code === 6;
 }
 
-/** A full disk rolls back cleanly and may pass; every other engine error leaves the file's state unknown. */
+/** A full disk undoes cleanly and may pass; every other engine error leaves the file's state unknown. */
 export function isDiskFull(error: unknown): boolean {
+  if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT")) return true;
   return sqliteCode(error) === 13;
+}
+
+/** Commits without a flush, for what the log would give again: rows and index. The next full commit flushes them along. */
+export function relaxed<T>(db: DatabaseSync, work: () => T): T {
+  db.exec("PRAGMA synchronous=NORMAL");
+  try {
+    return work();
+  } finally {
+    db.exec("PRAGMA synchronous=FULL");
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -73,7 +73,7 @@ describe("damage", () => {
     const engine = await open();
     await engine.journal.append([record(1, { detail: "needle-needle-needle" })]);
     await engine.close();
-    const path = join(dataDir, "engine.db");
+    const path = join(dataDir, "log", "0000000000000001.log");
     const bytes = await readFile(path);
     const at = bytes.indexOf("needle-needle");
     expect(at).toBeGreaterThan(0);
@@ -85,16 +85,41 @@ describe("damage", () => {
     });
     expect(await message(again)).toMatch(/block at position 1 does not match its checksum/);
   });
-  it("of the tail of the write-ahead log loses only what was never whole", async () => {
-    const engine = await open({ checkpointPages: 100_000 });
-    for (let n = 0; n < 20; n++) await engine.journal.append([record(n)]);
-    const wal = await readFile(join(dataDir, "engine.db-wal"));
-    const main = await readFile(join(dataDir, "engine.db"));
+  it("is named by the check, all of it", async () => {
+    const engine = await open();
+    for (let n = 0; n < 5; n++) await engine.journal.append([record(n, { detail: `needle-${n}` })]);
+    expect(await engine.check()).toEqual(["ok"]);
+    const path = join(dataDir, "log", "0000000000000001.log");
+    const bytes = await readFile(path);
+    for (const n of [1, 3]) bytes[bytes.indexOf(`needle-${n}`)] = 0x4e;
+    await writeFile(path, bytes);
+    const faults = await engine.check();
+    expect(faults).toHaveLength(2);
+    expect(faults[0]).toMatch(/block at position 2 does not match/);
+    expect(faults[1]).toMatch(/block at position 4 does not match/);
+  });
+  it("that took a file of the log away is an error that names the file, not an empty journal", async () => {
+    const engine = await open();
+    await engine.journal.append([record(1)]);
     await engine.close();
-    for (const cut of [1, 100, 4_096, 8_192, 9_000, 30_000]) {
+    await rm(join(dataDir, "log", "0000000000000001.log"));
+    expect(await message(openEmbedded({ dataDir }))).toMatch(/journal is damaged: log file 1 is missing/);
+  });
+  it("of the tail of the log loses only what was never whole, though the index is as old as the folder", async () => {
+    const engine = await open();
+    const index = await readFile(join(dataDir, "engine.db"));
+    const wal = await readFile(join(dataDir, "engine.db-wal"));
+    for (let n = 0; n < 20; n++) await engine.journal.append([record(n)]);
+    const log = await readFile(join(dataDir, "log", "0000000000000001.log"));
+    await engine.close();
+    let end = log.length;
+    while (log[end - 1] === 0) end--;
+    for (const cut of [1, 50, 100, 200, 400]) {
       const folder = await mkdtemp(join(tmpdir(), "mbus-torn-"));
-      await writeFile(join(folder, "engine.db"), main);
-      await writeFile(join(folder, "engine.db-wal"), wal.subarray(0, wal.length - cut));
+      await mkdir(join(folder, "log"));
+      await writeFile(join(folder, "engine.db"), index);
+      await writeFile(join(folder, "engine.db-wal"), wal);
+      await writeFile(join(folder, "log", "0000000000000001.log"), log.subarray(0, end - cut));
       const torn = await openEmbedded({ dataDir: folder });
       const ids = (await torn.journal.read(1, 100)).map((one) => one.id);
       expect(ids).toEqual(Array.from({ length: ids.length }, (_, n) => `m-${n}`));
@@ -104,6 +129,48 @@ describe("damage", () => {
       await torn.close();
       await rm(folder, { recursive: true, force: true });
     }
+  });
+});
+
+describe("a data folder of format 1, which kept its blocks in SQLite", () => {
+  /** As that format wrote it: the block's bytes in its row, no files of the log. */
+  async function intoFormat1(): Promise<void> {
+    const db = new DatabaseSync(join(dataDir, "engine.db"));
+    const rows = db.prepare("SELECT first, count, time, last, crc, file, at, size FROM block ORDER BY first").all();
+    db.exec("DROP TABLE block");
+    db.exec(
+      "CREATE TABLE block(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, time REAL NOT NULL, last REAL NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL)",
+    );
+    const insert = db.prepare("INSERT INTO block VALUES(?, ?, ?, ?, ?, ?)");
+    const log = await readFile(join(dataDir, "log", "0000000000000001.log"));
+    for (const { first, count, time, last, crc, at, size } of rows) {
+      const bytes = log.subarray(Number(at), Number(at) + Number(size));
+      insert.run(Number(first), Number(count), Number(time), Number(last), Number(crc), bytes);
+    }
+    db.exec("PRAGMA user_version = 1");
+    db.close();
+    await rm(join(dataDir, "log"), { recursive: true });
+  }
+  const fill = async (engine: Embedded, from: number, to: number): Promise<void> => {
+    for (let n = from; n < to; n += 50) await engine.journal.append(Array.from({ length: 50 }, (_, i) => record(n + i)));
+  };
+
+  it("is read as before, goes on in the log, and is found from both", async () => {
+    const old = await open({ runRecords: 60 });
+    await fill(old, 0, 200);
+    await old.close();
+    await intoFormat1();
+    const engine = await open({ runRecords: 60, cacheBytes: 1_000 }, noon(T0 + 10 * HOUR));
+    expect((await engine.journal.read(1, 1_000)).map((one) => one.id)).toEqual(Array.from({ length: 200 }, (_, n) => `m-${n}`));
+    await fill(engine, 200, 400);
+    expect((await engine.journal.read(150, 100)).map((one) => one.position)).toEqual(Array.from({ length: 100 }, (_, i) => 150 + i));
+    for (const n of [0, 199, 200, 399])
+      expect((await engine.journal.find({ id: `m-${n}` })).records.map((one) => one.position)).toEqual([n + 1]);
+    expect(await engine.check()).toEqual(["ok"]);
+    expect((await engine.retain({ maxAge: 10 * HOUR - 300 })).records).toBe(300);
+    await engine.close();
+    const again = await open();
+    expect((await again.journal.read(1, 1_000)).map((one) => one.position)).toEqual(Array.from({ length: 100 }, (_, i) => 301 + i));
   });
 });
 
@@ -264,6 +331,24 @@ describe("retention", () => {
     expect(await engine.store.blobs.read("blob:1")).toBeUndefined();
     expect(await engine.store.blobs.read("blob:2")).toBeDefined();
     expect(await engine.store.blobs.read("document:1")).toBeDefined();
+  });
+  it("takes whole files of the log off the disk, never the one being written", async () => {
+    const engine = await open({ fileBytes: 200_000 });
+    const files = async (): Promise<string[]> => (await readdir(join(dataDir, "log"))).sort();
+    for (let n = 0; n < 12; n++) await engine.journal.append([record(n, { original: new Uint8Array(100_000) })]);
+    expect(await files()).toHaveLength(6);
+    await engine.retain({ maxBytes: 350_000 });
+    const kept = await files();
+    expect(kept.length).toBeLessThan(4);
+    expect(kept.at(-1)).toBe("0000000000000011.log");
+    const positions = (await engine.journal.read(1, 100)).map((one) => one.position);
+    expect(positions.at(-1)).toBe(12);
+    await engine.close();
+    const again = await open({ fileBytes: 200_000 });
+    expect((await again.journal.read(1, 100)).map((one) => one.position)).toEqual(positions);
+    await again.retain({ maxBytes: 1 });
+    expect(await files()).toEqual(["0000000000000011.log"]);
+    expect(await again.journal.append([record(12)])).toEqual([{ position: 13 }]);
   });
   it("refuses a size that is no size", async () => {
     expect(await codeOf((await open()).retain({ maxBytes: 0 }))).toBe("configuration");

@@ -32,6 +32,8 @@ export type EmbeddedLimits = Readonly<{
   runRecords: number;
   /** Pages (8 KiB) of the write-ahead log before a checkpoint. */
   checkpointPages: number;
+  /** A file of the log gets no more messages from this size on; retention deletes whole files. */
+  fileBytes: number;
 }>;
 
 export const DEFAULT_LIMITS: EmbeddedLimits = {
@@ -45,6 +47,7 @@ export const DEFAULT_LIMITS: EmbeddedLimits = {
   drainMs: 30_000,
   runRecords: 8_192,
   checkpointPages: 1_000,
+  fileBytes: 67_108_864,
 };
 
 export type EmbeddedOptions = Readonly<{ dataDir: string; clock?: Clock; limits?: Partial<EmbeddedLimits> }>;
@@ -73,8 +76,8 @@ export const realClock: Clock = {
 export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = options.clock ?? realClock;
-  const { cacheBytes, runRecords, checkpointPages } = limits;
-  const channel = await openChannel({ dataDir: resolve(options.dataDir), cacheBytes, runRecords, checkpointPages }, limits);
+  const { cacheBytes, runRecords, checkpointPages, fileBytes } = limits;
+  const channel = await openChannel({ dataDir: resolve(options.dataDir), cacheBytes, runRecords, checkpointPages, fileBytes }, limits);
   const known = channel.opened.topics;
   const topics: TopicIds = { ids: new Map(known.map(([id, name]) => [name, id])), next: Math.max(0, ...known.map(([id]) => id)) + 1 };
   const time: LogTime = { last: channel.opened.lastTime };

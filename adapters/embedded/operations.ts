@@ -1,5 +1,5 @@
 /** What each operation of the protocol does, apart from appending records. Runs in the worker. */
-import { addRecord, newPile, pileUp, readForward } from "./blocks.ts";
+import { addRecord, newPile, pileUp, readForward, readStored } from "./blocks.ts";
 import { EngineFault } from "./database.ts";
 import { find } from "./find.ts";
 import type { Op } from "./protocol.ts";
@@ -58,10 +58,7 @@ export function runRead(state: State, op: Op): unknown {
     case "stats":
       return stats(state);
     case "check":
-      return state.db
-        .prepare("PRAGMA integrity_check")
-        .all()
-        .map((row) => String(row["integrity_check"]));
+      return check(state);
     default:
       throw new EngineFault("unexpected", `${op.op} is not a read`);
   }
@@ -71,7 +68,7 @@ export type EngineStats = Readonly<{
   /** Newest position, and the oldest still kept. */
   last: number;
   first: number;
-  /** Bytes of the database in use, the write-ahead log not included. */
+  /** Bytes of database and log in use, the write-ahead log not included. */
   bytes: number;
   runs: number;
   /** Records that the in-memory part of the search index covers. */
@@ -82,4 +79,26 @@ function stats(state: State): EngineStats {
   const { blocks, finder } = state;
   const first = Number(state.db.prepare("SELECT min(first) AS first FROM block").get()?.["first"] ?? 0);
   return { last: blocks.last, first, bytes: usedBytes(state), runs: finder.runs.length, tail: finder.tail.last - finder.tail.first + 1 };
+}
+
+/** SQLite's own check, then every block against its checksum and its neighbour; `["ok"]` when all is well. */
+function check(state: State): string[] {
+  const { db, blocks } = state;
+  const faults = db
+    .prepare("PRAGMA integrity_check")
+    .all()
+    .map((row) => String(row["integrity_check"]))
+    .filter((line) => line !== "ok");
+  let next: number | undefined;
+  for (const row of db.prepare("SELECT first FROM block ORDER BY first").iterate()) {
+    const first = Number(row["first"]);
+    if (next !== undefined && first !== next) faults.push(`positions ${next} to ${first - 1} are missing`);
+    try {
+      next = first + readStored(blocks, first);
+    } catch (error) {
+      faults.push(error instanceof Error ? error.message : String(error));
+      next = undefined;
+    }
+  }
+  return faults.length === 0 ? ["ok"] : faults;
 }

@@ -64,6 +64,9 @@ export const WRITES: ReadonlySet<string> = new Set([
   "retain",
 ]);
 
+/** What looks into rows of blocks and topics: those that wait are written before. */
+export const ROWS: ReadonlySet<string> = new Set(["page", "lag", "find", "retain", "stats", "check"]);
+
 export type Batch = Readonly<{
   id: number;
   /** Framed records, one after the other. */
@@ -96,7 +99,7 @@ export type Page = Readonly<{ records: Records; scanned: number; end: boolean }>
 export type RetryRow = Readonly<{ position: number; attempt: number; nextAt: number; firstAt: number }>;
 export type GroupRow = Readonly<{ group: number; scan: number; pending: Float64Array; retries: readonly RetryRow[] }>;
 
-export type Opening = Readonly<{ dataDir: string; cacheBytes: number; runRecords: number; checkpointPages: number }>;
+export type Opening = Readonly<{ dataDir: string; cacheBytes: number; runRecords: number; checkpointPages: number; fileBytes: number }>;
 /** The worker's first message. */
 export type Opened =
   | Readonly<{ ready: true; last: number; lastTime: number; topics: readonly (readonly [number, string])[] }>

@@ -1,6 +1,7 @@
 /** Deletes the oldest of the log, a slice at a time, never what a consumer group still needs. Runs in the worker. */
 import { EngineFault } from "./database.ts";
 import { dropRunsBelow } from "./finder.ts";
+import { bytesFrom } from "./log.ts";
 import type { WriteOp } from "./protocol.ts";
 import type { State } from "./state.ts";
 
@@ -14,7 +15,7 @@ export function retain(state: State, op: Extract<WriteOp, { op: "retain" }>): Re
   const { db, blocks } = state;
   const floor = op.ignoreGroups ? Infinity : state.consumers.floor(state.topics);
   let over = op.maxBytes === Infinity ? 0 : usedBytes(state) - op.maxBytes;
-  const rows = db.prepare("SELECT first, count, last, length(bytes) AS bytes FROM block ORDER BY first LIMIT ?").all(SLICE);
+  const rows = db.prepare("SELECT first, count, last, length(bytes) + size AS bytes FROM block ORDER BY first LIMIT ?").all(SLICE);
   let records = 0;
   let end = 0;
   for (const row of rows) {
@@ -50,8 +51,13 @@ function dropBlobs(state: State, before: number, prefix: string): number {
   return rows.length;
 }
 
-/** Pages in use, free ones not counted: the file keeps its size and fills the gaps again. */
+/**
+ * Pages in use, free ones not counted (the file keeps its size and fills the gaps again), and the log from its oldest block
+ * on. A file of the log leaves the disk when all its blocks are deleted.
+ */
 export function usedBytes(state: State): number {
   const value = (pragma: string): number => Number(Object.values(state.db.prepare(`PRAGMA ${pragma}`).get() ?? {})[0] ?? 0);
-  return (value("page_count") - value("freelist_count")) * value("page_size");
+  const oldest = state.blocks.oldest.get();
+  const log = oldest === undefined ? 0 : bytesFrom(state.log, { file: Number(oldest["file"]), at: Number(oldest["at"]) });
+  return (value("page_count") - value("freelist_count")) * value("page_size") + log;
 }

@@ -9,23 +9,48 @@ import type { Page } from "./protocol.ts";
 export type Topics = Readonly<{
   insert: StatementSync;
   name: StatementSync;
+  number: StatementSync;
   /** The row that could hold a position, and the rows after it. */
   rows: StatementSync;
   newest: StatementSync;
   floor: StatementSync;
   /** Messages ever published, by topic; filled on first use. */
   totals: Map<number, number>;
+  /** Topics with a number that is not written yet; a later batch may use it already. */
+  unsaved: (readonly [number, string])[];
 }>;
 
-export function openTopics(db: DatabaseSync): Topics {
+export function openTopics(db: DatabaseSync, unsaved: Topics["unsaved"] = []): Topics {
   return {
     insert: db.prepare("INSERT INTO queue(topic, first, before, count, offsets) VALUES(?, ?, ?, ?, ?)"),
     name: db.prepare("INSERT INTO topic(id, name) VALUES(?, ?)"),
+    number: db.prepare("SELECT id FROM topic WHERE name = ?"),
     rows: db.prepare("SELECT first, before, count, offsets FROM queue WHERE topic = ? AND first >= ? ORDER BY first LIMIT 32"),
     newest: db.prepare("SELECT before + count AS total FROM queue WHERE topic = ? ORDER BY first DESC LIMIT 1"),
     floor: db.prepare("SELECT first FROM queue WHERE topic = ? AND first <= ? ORDER BY first DESC LIMIT 1"),
     totals: new Map(),
+    unsaved,
   };
+}
+
+/** Inside a transaction. */
+export function saveTopics(topics: Topics): void {
+  for (const [id, name] of topics.unsaved) topics.name.run(id, name);
+}
+
+/** All topics by number, those not written yet included. */
+export function allTopics(db: DatabaseSync, topics: Topics): (readonly [number, string])[] {
+  const rows = db.prepare("SELECT id, name FROM topic ORDER BY id").all();
+  return [...rows.map((row): readonly [number, string] => [Number(row["id"]), String(row["name"])]), ...topics.unsaved];
+}
+
+/** Number of a topic by name; a new one where none has it. For the start: main gives them out later. */
+export function topicNumber(db: DatabaseSync, topics: Topics, name: string): number {
+  const saved = topics.number.get(name)?.["id"] ?? topics.unsaved.find((one) => one[1] === name)?.[0];
+  if (saved !== undefined) return Number(saved);
+  const number = Math.max(0, ...allTopics(db, topics).map((one) => one[0])) + 1;
+  topics.unsaved.push([number, name]);
+  return number;
 }
 
 function total(topics: Topics, topic: number): number {

@@ -1,93 +1,128 @@
 /**
- * The engine's worker thread: one writer, one connection. Each batch is one transaction with one flush; it is answered
- * only after the commit. An error of the file system stops the engine: what the file then holds is known only by reading
- * it again after a restart.
+ * The engine's worker thread: one writer, one connection. A batch's records are one write of the log with one flush, its
+ * other writes one transaction; it is answered only after both. Rows and index follow after the answer. An error of the
+ * file system stops the engine: what the files then hold is known only by reading them again after a restart.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { applyRecords, writeRecords, type Written } from "./appender.ts";
-import { checkpoint, EngineFault, isDiskFull } from "./database.ts";
-import type { Answer, Batch, Fault, Opened, Opening, OpAnswer } from "./protocol.ts";
-import { WRITES } from "./protocol.ts";
-import { runRead, runWrite } from "./operations.ts";
+import { draftRecords, indexRecords } from "./appender.ts";
+import { remember } from "./blocks.ts";
+import { checkpoint, EngineFault, isDiskFull, relaxed } from "./database.ts";
 import { closeTail, finishBuild, hasUpkeep, tailIsFull, upkeep } from "./finder.ts";
-import { forgetTotals } from "./topics.ts";
-import { openState, type State } from "./state.ts";
+import { appendLog } from "./log.ts";
+import { runRead, runWrite } from "./operations.ts";
+import { ROWS, WRITES, type Answer, type Batch, type Fault, type Opened, type Opening, type OpAnswer } from "./protocol.ts";
+import { addRows, rowsWritten, writeRows } from "./rows.ts";
+import { closeState, dropUnused, openState, reopenState, type State } from "./state.ts";
+import { allTopics } from "./topics.ts";
 
 const port = parentPort;
 const opening = workerData as Opening;
-/** Share of a batch's time that index upkeep may take, within these bounds (ms). */
-const UPKEEP = { share: 0.2, least: 0.5, most: 3 };
-const IDLE_MS = 2;
+/** Rows are written when so many wait, or after a rest (ms). */
+const ROWS_AT_ONCE = 64;
+const ROWS_REST_MS = 25;
+/** One piece of index upkeep (ms), and how many rows' time it may take beside them. */
+const UPKEEP_MS = 2;
 
 let state: State | undefined;
 let dead: Fault | undefined;
 let idle: NodeJS.Immediate | undefined;
-/** Topics of batches that were rolled back: a later batch may use their ids already. */
-let unsavedTopics: (readonly [number, string])[] = [];
+let rest: NodeJS.Timeout | undefined;
 
 function faultOf(error: unknown): Fault {
   if (error instanceof EngineFault) return error.fault;
   return { code: "journal-failed", message: `the embedded engine failed: ${error instanceof Error ? error.message : String(error)}` };
 }
 
-/** Runs `work` as one transaction; a full disk undoes it, any other failure of the engine is fatal. */
-function transact<T>(state: State, work: () => T): T {
-  state.db.exec("BEGIN IMMEDIATE");
+const diskFull = (): EngineFault => new EngineFault("journal-failed", "the disk of the data folder is full; nothing of this was kept");
+
+/** Runs `work` and what waits for rows as one transaction; a full disk undoes it, any other failure of the engine is fatal. */
+function transact<T>(current: State, work: () => T): T {
+  const { db, rows, blocks, topics } = current;
+  db.exec("BEGIN IMMEDIATE");
   let result: T;
   try {
+    writeRows(rows, blocks, topics);
     result = work();
-    state.db.exec("COMMIT");
+    db.exec("COMMIT");
   } catch (error) {
     if (!isDiskFull(error)) throw new Error(error instanceof Error ? error.message : String(error), { cause: error });
-    if (state.db.isTransaction) state.db.exec("ROLLBACK");
-    forgetTotals(state.topics);
-    restart(state);
-    throw new EngineFault("journal-failed", "the disk of the data folder is full; nothing of this was kept");
+    if (db.isTransaction) db.exec("ROLLBACK");
+    state = reopenState(current, opening);
+    throw diskFull();
   }
+  rowsWritten(rows, blocks, topics);
   return result;
 }
 
-/** After a rollback, what memory says about index and log is read anew. */
-function restart(old: State): void {
-  state = openState(old.db, opening);
+/** Appends the batch's records to the log; gives their positions and what is left to do once they are durable. */
+function append(current: State, batch: Batch): Readonly<{ positions: Float64Array; index: () => void }> {
+  if (current.rows.waiting.length >= ROWS_AT_ONCE) writeAllRows(current);
+  const { log, blocks, finder, rows } = current;
+  const draft = draftRecords(blocks, finder, batch);
+  if (draft.entries.length === 0) return { positions: draft.positions, index: () => undefined };
+  try {
+    const placed = appendLog(log, draft.blocks, draft.entries);
+    addRows(rows, placed, draft.topics);
+    remember(blocks, placed);
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull() : error;
+  }
+  // The answer takes the positions with it.
+  const positions = draft.positions.slice();
+  return { positions: draft.positions, index: () => indexRecords(finder, batch, positions) };
+}
+const needs = (batch: Batch, names: ReadonlySet<string>): boolean => batch.ops.some((op) => names.has(op.op));
+
+type Handled = Readonly<{ answer: Answer; index: () => void }>;
+
+function handle(batch: Batch): Handled {
+  const nothing = (): void => undefined;
+  if (state === undefined || dead !== undefined) {
+    const fault = dead ?? { code: "bus-stopping", message: "the engine is closed" };
+    return { answer: { id: batch.id, positions: new Float64Array(0), ops: [], fault, fatal: true }, index: nothing };
+  }
+  state.topics.unsaved.push(...batch.topics);
+  const { positions, index } = batch.records > 0 ? append(state, batch) : { positions: new Float64Array(0), index: nothing };
+  // Nobody who waits for records alone waits for the index.
+  if (batch.ops.length === 0) return { answer: { id: batch.id, positions, ops: [] }, index };
+  index();
+  return { answer: { id: batch.id, positions, ops: runOps(batch) }, index: nothing };
 }
 
-function handle(batch: Batch): Answer {
-  if (state === undefined || dead !== undefined) {
-    return {
-      id: batch.id,
-      positions: new Float64Array(0),
-      ops: [],
-      fault: dead ?? { code: "bus-stopping", message: "the engine is closed" },
-      fatal: true,
-    };
-  }
-  const current = state;
+/** Writes first, as one transaction; a full disk refuses them all and leaves the batch's records as they are. */
+function runOps(batch: Batch): OpAnswer[] {
   const answers: OpAnswer[] = [];
-  let written: Written | undefined;
-  const began = performance.now();
-  unsavedTopics.push(...batch.topics);
-  if (batch.records > 0 || unsavedTopics.length > 0 || batch.ops.some((op) => WRITES.has(op.op))) {
-    written = transact(current, () => {
-      for (const [id, name] of unsavedTopics) current.topics.name.run(id, name);
-      const result = writeRecords(current.blocks, current.topics, current.finder, batch);
-      batch.ops.forEach((op, i) => {
-        if (WRITES.has(op.op)) answers[i] = attempt(() => runWrite(current, op));
-      });
-      if (tailIsFull(current.finder)) finishBuild(current.finder);
-      if (hasUpkeep(current.finder)) {
-        const share = (performance.now() - began) * UPKEEP.share;
-        upkeep(current.finder, Math.min(UPKEEP.most, Math.max(UPKEEP.least, share)));
-      }
-      return result;
+  const run = (work: (current: State) => void): void => {
+    if (state !== undefined) work(state);
+  };
+  let refused: Fault | undefined;
+  if (needs(batch, WRITES)) {
+    try {
+      run((current) =>
+        transact(current, () => {
+          batch.ops.forEach((op, i) => {
+            if (WRITES.has(op.op)) answers[i] = attempt(() => runWrite(current, op));
+          });
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof EngineFault)) throw error;
+      refused = error.fault;
+    }
+    run((current) => {
+      if (batch.ops.some((op) => op.op === "retain")) dropUnused(current.blocks);
     });
-    unsavedTopics = [];
-    applyRecords(current.blocks, current.finder, batch, written);
-  }
+  } else if (needs(batch, ROWS)) run((current) => writeAllRows(current));
   batch.ops.forEach((op, i) => {
-    if (!WRITES.has(op.op)) answers[i] = attempt(() => runRead(current, op));
+    if (!WRITES.has(op.op)) run((current) => (answers[i] = attempt(() => runRead(current, op))));
+    else if (refused !== undefined) answers[i] = { fault: refused };
   });
-  return { id: batch.id, positions: written?.positions ?? new Float64Array(0), ops: answers };
+  return answers;
+}
+
+/** Without a flush: a start would find them in the log. */
+function writeAllRows(current: State, work: () => void = () => undefined): void {
+  relaxed(current.db, () => transact(current, work));
 }
 
 /** A refusal is an answer to its own operation; anything else is the engine's failure. */
@@ -101,9 +136,11 @@ function attempt(work: () => unknown): OpAnswer {
 }
 
 function answer(batch: Batch): void {
+  let handled: Handled | undefined;
   let reply: Answer;
   try {
-    reply = handle(batch);
+    handled = handle(batch);
+    reply = handled.answer;
   } catch (error) {
     const fault = faultOf(error);
     const fatal = !(error instanceof EngineFault);
@@ -111,19 +148,26 @@ function answer(batch: Batch): void {
     reply = { id: batch.id, positions: new Float64Array(0), ops: [], fault, fatal };
   }
   port?.postMessage(reply, transferables(reply));
-  tidy();
+  handled?.index();
+  if (state !== undefined && state.rows.waiting.length >= Math.min(ROWS_AT_ONCE, opening.checkpointPages)) settle(() => undefined);
+  else if (state !== undefined && state.rows.waiting.length > 0) rest ??= setTimeout(() => settle(() => undefined), ROWS_REST_MS);
   planIdle();
 }
 
-/** Index and checkpoint come after the answer, so that no acknowledgement waits for what its own commit made due. */
-function tidy(): void {
-  if (state === undefined || dead !== undefined) return;
-  if (tailIsFull(state.finder) && state.finder.build === undefined) closeTail(state.finder);
+/** Rows, index and checkpoint come after the answer, so that no acknowledgement waits for what it made due. False where it failed. */
+function settle(work: (current: State) => void): boolean {
+  if (rest !== undefined) clearTimeout(rest);
+  rest = undefined;
+  const current = state;
+  if (current === undefined || dead !== undefined) return false;
   try {
-    checkpoint(state.db, opening.checkpointPages);
+    writeAllRows(current, () => work(current));
+    checkpoint(current.db, opening.checkpointPages);
+    return true;
   } catch (error) {
-    // On a full disk the pages stay in the write-ahead log, where they are durable; the next turn tries again.
-    if (!isDiskFull(error)) dead = faultOf(error);
+    // On a full disk the rows wait and the pages stay in the write-ahead log; the next turn tries again.
+    if (!(error instanceof EngineFault) && !isDiskFull(error)) dead = faultOf(error);
+    return false;
   }
 }
 
@@ -139,40 +183,34 @@ function transferables(reply: Answer): ArrayBuffer[] {
   return buffers;
 }
 
-/** Goes on with index upkeep while no batch waits. */
+/** Goes on with index upkeep, a piece between two batches. */
 function planIdle(): void {
-  if (idle !== undefined || dead !== undefined || state === undefined || !hasUpkeep(state.finder)) return;
+  if (state === undefined || dead !== undefined || idle !== undefined) return;
+  const { finder } = state;
+  if (tailIsFull(finder)) {
+    if (finder.build !== undefined && !settle((current) => finishBuild(current.finder))) return;
+    closeTail(finder);
+  }
+  if (!hasUpkeep(finder)) return;
   idle = setImmediate(() => {
     idle = undefined;
-    const current = state;
-    if (current === undefined || dead !== undefined) return;
-    try {
-      transact(current, () => upkeep(current.finder, IDLE_MS));
-    } catch (error) {
-      if (!(error instanceof EngineFault)) dead = faultOf(error);
-      return;
-    }
-    tidy();
-    planIdle();
+    if (settle((current) => upkeep(current.finder, UPKEEP_MS))) planIdle();
   });
 }
 
 function close(): void {
+  settle(() => undefined);
   const current = state;
   state = undefined;
   if (idle !== undefined) clearImmediate(idle);
-  current?.db.close();
+  if (current !== undefined) closeState(current);
 }
 
 function start(): void {
   let opened: Opened;
   try {
-    state = openState(undefined, opening);
-    const topics = state.db
-      .prepare("SELECT id, name FROM topic")
-      .all()
-      .map((row): readonly [number, string] => [Number(row["id"]), String(row["name"])]);
-    opened = { ready: true, last: state.blocks.last, lastTime: state.blocks.lastTime, topics };
+    state = openState(opening);
+    opened = { ready: true, last: state.blocks.last, lastTime: state.blocks.lastTime, topics: allTopics(state.db, state.topics) };
   } catch (error) {
     opened = { ready: false, fault: faultOf(error) };
   }
