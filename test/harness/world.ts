@@ -54,8 +54,15 @@ export function idnp(n: number): string {
 
 export type Change = Readonly<{ id: string; person: string; revision: number; region?: string }>;
 
-/** Tells the bus of a change as the register does: SOAP on the contract's WSDL. Gives the HTTP status; throws when there was no answer. */
-export async function tell(bus: BusProcess, change: Change): Promise<{ status: number; body: string }> {
+/** HTTP status, body and Retry-After of an answer. */
+export type Answer = Readonly<{ status: number; body: string; retryAfter: string | undefined }>;
+
+async function answerOf(response: Response): Promise<Answer> {
+  return { status: response.status, body: await response.text(), retryAfter: response.headers.get("retry-after") ?? undefined };
+}
+
+/** Tells the bus of a change as the register does: SOAP on the contract's WSDL. Throws when there was no answer. */
+export async function tell(bus: BusProcess, change: Change): Promise<Answer> {
   const { id, person, revision, region = "Soroca" } = change;
   const p = "https://mconnect.gov.md/person-changes/v1";
   const body = `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><p:PersonChanged xmlns:p="${p}"><p:IDNP>${person}</p:IDNP><p:ChangedAt>2026-11-23T09:00:00.000Z</p:ChangedAt><p:Kind>addressChanged</p:Kind><p:Revision>${revision}</p:Revision><p:Changes><p:Field>address</p:Field><p:Before>Orhei</p:Before><p:After>${region}</p:After></p:Changes><p:DateOfBirth>1961-07-19</p:DateOfBirth><p:Sex>M</p:Sex><p:Address><p:Region>${region}</p:Region><p:Locality>${region}</p:Locality></p:Address></p:PersonChanged></soap:Body></soap:Envelope>`;
@@ -64,5 +71,32 @@ export async function tell(bus: BusProcess, change: Change): Promise<{ status: n
     headers: { "content-type": "text/xml; charset=utf-8", "x-system": "rsp/population", "x-message-id": id },
     body,
   });
-  return { status: response.status, body: await response.text() };
+  return answerOf(response);
+}
+
+/** Sends an application for a benefit as the town hall does: a command in JSON. Throws when there was no answer. */
+export async function apply(bus: BusProcess, { id, application }: Readonly<{ id: string; application: string }>): Promise<Answer> {
+  const body = {
+    applicationId: application,
+    idnp: idnp(1),
+    kind: "coldSeasonAid",
+    amount: "1500.00",
+    from: "2026-12-01",
+    iban: null,
+    townHall: "Orhei",
+  };
+  const response = await fetch(`${bus.http}/mconnect/rest/benefit.register.v1`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "x-system": "primaria/registry",
+      "x-message-id": id,
+      CallingUser: "2004100010095",
+      CallingEntity: "1007601008122",
+      CallBasis: "Law 547/2003 art. 11",
+      CallReason: "application",
+    },
+    body: JSON.stringify(body),
+  });
+  return answerOf(response);
 }
