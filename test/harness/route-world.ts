@@ -1,7 +1,5 @@
 /** A small world of files in memory, linted and compiled as the bus does it. */
-import { file as fileSpec } from "#adapters/file/spec.ts";
-import { http } from "#adapters/http/spec.ts";
-import { soap } from "#adapters/soap/spec.ts";
+import { adapters } from "#adapters/registry.ts";
 import { compileRoutes } from "#bus/route/compile.ts";
 import type { ParsedSet } from "#bus/route/documents.ts";
 import type { Files, Finding } from "#bus/route/findings.ts";
@@ -134,7 +132,7 @@ export async function routeWorld(
     Object.entries({ ...BASE, ...more }).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])),
   );
   const files = filesOf(texts);
-  const { documents, findings: lint } = lintFiles(files, [soap, http, fileSpec], {}, AT);
+  const { documents, findings: lint } = lintFiles(files, adapters, {}, AT);
   let id = 0;
   const { set, findings } = await compileRoutes(documents, { files, schemaIds: async (subject) => (onSchema(subject), ++id) });
   return { files, set, documents, findings, lint };
