@@ -1,6 +1,6 @@
 /** To a modern system over NATS: `to.<system>.<contract>`, kept by the server until the system's own consumer has settled it. */
 import type { AvroRecord, Message } from "#bus/envelope.ts";
-import { writeBinary } from "#bus/edge/cloudevents.ts";
+import { encodeValue, writeBinary } from "#bus/edge/cloudevents.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
 import type { TopicTarget } from "#bus/wire.ts";
@@ -30,7 +30,7 @@ export function createNatsOutlet(settings: NatsOutletSettings): Outlet {
       };
       const body = codec.write(value);
       await abortable(signal, topics.reader(system));
-      await abortable(signal, topics.sends.send(subject, body, { id: `${subject} ${envelope.id}`, headers }));
+      await abortable(signal, topics.sends.send(subject, body, { id: `${subject} ${encodeValue(envelope.id)}`, headers }));
       return undefined;
     },
     // The connection is shared with other outlets; its owner closes it.

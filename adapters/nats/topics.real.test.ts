@@ -1,4 +1,5 @@
 /** Modern systems on a real NATS server that enforces our permissions; the system is a program that speaks the protocol's bare lines. */
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, describe, expect, it } from "vitest";
 import type { AvroRecord } from "#bus/envelope.ts";
 import { BusError } from "#bus/errors.ts";
@@ -199,6 +200,66 @@ describe.skipIf(!server)("modern systems on NATS (skipped where no server of our
       "ce-datacontenttype": "application/json",
     });
     await expect(system.fetch(TOKEN_B, 500)).rejects.toThrow("nothing");
+  });
+
+  it("an id with line breaks and wildcards makes no header and no subject of its own", async () => {
+    const outlet = createNatsOutlet({ topics: await bus(), system: B, contract: "test.hostile.v1", codec: json });
+    const hostile = { id: "i\r\nce-source: /forged\r\n\r\n*.>", correlationId: "c\r\nx: y", source: "a\nb", subject: "\r\n>" };
+    await outlet.send(messageOf({ n: 1 }, hostile), new AbortController().signal);
+    const system = await raw(TOKEN_B, "other");
+    const event = await system.fetch(TOKEN_B);
+    expect(event.subject).toBe(`to.${TOKEN_B}.test.hostile.v1`);
+    expect(decodeURIComponent(event.headers["ce-id"] ?? "")).toBe(hostile.id);
+    expect(decodeURIComponent(event.headers["ce-source"] ?? "")).toBe("a\nb");
+    expect(Object.keys(event.headers)).not.toContain("x");
+    expect(event.body).toBe('{"n":1}');
+  });
+
+  it("a system that waits before there is a message for it gets the first one", async () => {
+    const early = "early/system";
+    createNatsOutlet({ topics: await bus(), system: early, contract: CONTRACT, codec: json });
+    const manager = await jetstreamManager((await bus()).link.nc);
+    await eventually(
+      async () => {
+        const info = await manager.consumers.info("MBUS_TO", "early_2fsystem").catch(() => undefined);
+        return info?.config.filter_subject === "to.early_2fsystem.>";
+      },
+      "the system's consumer",
+      WAIT,
+    );
+  });
+
+  it("a structured CloudEvent and a question with a time are taken with what they say", async () => {
+    const system = await raw(TOKEN_A, 'a"quoted');
+    const seen: Inbound[] = [];
+    await inlet("test.structured.v1", async (inbound) => (seen.push(inbound), accepted(inbound)));
+    const event = { specversion: "1.0", id: "s-1", source: "/x", type: "t", subject: "ț", data: { n: 1 } };
+    await system.request(`from.${TOKEN_A}.test.structured.v1`, JSON.stringify(event), {
+      "content-type": "application/cloudevents+json",
+      prefer: "wait=7",
+    });
+    await eventually(() => seen.length === 1, "the event", WAIT);
+    expect(seen[0]).toMatchObject({ id: "s-1", subject: "ț", waits: 7_000 });
+    expect(seen[0]?.read()).toEqual({ n: 1 });
+  });
+
+  it("a question in Avro is answered in Avro", async () => {
+    const answers = createNatsInlet({
+      topics: await bus(),
+      system: A,
+      contract: "test.framed.v1",
+      binding: { route: "r", from: "f", system: A, pattern: "query" },
+      codecs: { json, avro },
+      replies: { json, avro },
+      limits,
+    });
+    await answers.start(async (inbound) => ({ kind: "reply", id: "q", correlationId: "c", value: inbound.read(), position: 1 }));
+    closing.push(() => answers.close());
+    const system = await raw(TOKEN_A, 'a"quoted');
+    const framed = await system.request(`ask.${TOKEN_A}.test.framed.v1`, "\u0000", { "content-type": "avro/binary" });
+    expect([framed.headers["content-type"], [...framed.bytes]]).toEqual(["application/vnd.confluent.avro", [0]]);
+    const plain = await system.request(`ask.${TOKEN_A}.test.framed.v1`, "{}", JSON_TYPE);
+    expect(plain.headers["content-type"]).toBe("application/json");
   });
 
   it("an abandoned send fails as attempt-timeout", async () => {
