@@ -44,14 +44,18 @@ function isBase64(text: string): boolean {
   return !plain.endsWith("=") || /(?:[AQgw]==|[AEIMQUYcgkosw048]=)$/.test(plain);
 }
 
-/** A decimal without sign of plus, leading and trailing zeros. */
+/** A decimal without sign of plus, leading and trailing zeros. One pass: a text may hold millions of zeros. */
 export function canonicalDecimal(text: string): string {
-  const match = /^([+-]?)0*([0-9]*)(?:\.([0-9]*?)0*)?$/.exec(text);
-  if (match === null) return text;
-  const whole = match[2] === "" || match[2] === undefined ? "0" : match[2];
-  const fraction = match[3] === undefined || match[3] === "" ? "" : `.${match[3]}`;
-  const value = whole + fraction;
-  return match[1] === "-" && value !== "0" ? `-${value}` : value;
+  if (!DECIMAL.test(text)) return text;
+  const dot = text.indexOf(".");
+  const end = dot === -1 ? text.length : dot;
+  let from = /^[+-]/.test(text) ? 1 : 0;
+  while (from < end && text.charCodeAt(from) === 48) from++;
+  let to = text.length;
+  while (to > end && text.charCodeAt(to - 1) === 48) to--;
+  const fraction = to > end + 1 ? text.slice(end, to) : "";
+  const value = (from < end ? text.slice(from, end) : "0") + fraction;
+  return text.startsWith("-") && value !== "0" ? `-${value}` : value;
 }
 
 /** Below, above or 0. Numbers of up to 15 digits compare exactly as doubles. */

@@ -115,7 +115,9 @@ function mergeAttributes(inherited: readonly AttributeUse[], own: readonly Attri
   return [...merged.values()];
 }
 
-function ownAttributes(node: XNode, document: SchemaDocument, loader: Loader): Pick<ComplexType, "attributes" | "anyAttribute"> {
+const MAX_GROUP_DEPTH = 50;
+
+function ownAttributes(node: XNode, document: SchemaDocument, loader: Loader, depth = 0): Pick<ComplexType, "attributes" | "anyAttribute"> {
   const attributes: AttributeUse[] = [];
   let anyAttribute = false;
   for (const part of node.children) {
@@ -129,8 +131,8 @@ function ownAttributes(node: XNode, document: SchemaDocument, loader: Loader): P
     }
     if (part.name.local === "attributeGroup") {
       const found = loader.component("attributeGroup", qname(part, need(part, "ref"), document.target), part);
-      if (found.node === node) throw schemaError(part, "an attributeGroup contains itself");
-      const inner = ownAttributes(found.node, found.document, loader);
+      if (depth >= MAX_GROUP_DEPTH) throw schemaError(part, "attribute groups nest too deep, or an attributeGroup contains itself");
+      const inner = ownAttributes(found.node, found.document, loader, depth + 1);
       attributes.push(...inner.attributes);
       anyAttribute ||= inner.anyAttribute;
     }

@@ -171,9 +171,9 @@ export function faultPayload(version: SoapVersion, fault: SoapFault): string {
     return `<soap:Fault><faultcode>soap:${side}</faultcode><faultstring>${text}</faultstring><detail>${detail}</detail></soap:Fault>`;
   }
   const side = fault.side === "sender" ? "Sender" : "Receiver";
-  const subcode = /^[A-Za-z_][\w.-]*$/.test(fault.code)
-    ? `<soap:Subcode><soap:Value xmlns:m="${FAULT_NS}">m:${fault.code}</soap:Value></soap:Subcode>`
-    : "";
+  // Its own prefix, if it has one, gives way to the prefix of its namespace.
+  const local = /^(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)$/.exec(fault.code)?.[1];
+  const subcode = local === undefined ? "" : `<soap:Subcode><soap:Value xmlns:m="${FAULT_NS}">m:${local}</soap:Value></soap:Subcode>`;
   return (
     `<soap:Fault><soap:Code><soap:Value>soap:${side}</soap:Value>${subcode}</soap:Code>` +
     `<soap:Reason><soap:Text xml:lang="en">${text}</soap:Text></soap:Reason><soap:Detail>${detail}</soap:Detail></soap:Fault>`

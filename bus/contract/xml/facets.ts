@@ -1,12 +1,13 @@
 /** Simple types of a schema, and their compilation into one function that says what is wrong with a text. */
-import { builtin, compareDecimals, floatValue, moment } from "./builtins.ts";
+import { builtin, canonicalDecimal, compareDecimals, floatValue, moment } from "./builtins.ts";
 import type { Builtin, WhiteSpace } from "./builtins.ts";
 import type { Name } from "./names.ts";
+import type { Pattern } from "./pattern.ts";
 
 /** Facets of one derivation step. Patterns of a step are alternatives, steps add up. */
 export type Facets = Readonly<{
   whiteSpace?: WhiteSpace;
-  patterns: readonly Readonly<{ source: string; expression: RegExp }>[];
+  patterns: readonly Readonly<{ source: string; expression: Pattern }>[];
   enumeration?: readonly string[];
   length?: number;
   minLength?: number;
@@ -239,11 +240,8 @@ function compareValues(base: Builtin, a: string, b: string): number {
 function digitChecks(f: Facets): Check[] {
   const checks: Check[] = [];
   const digits = (text: string): [number, number] => {
-    const [whole = "", fraction = ""] = text
-      .replace(/^[+-]?0*/, "")
-      .replace(/(\.[0-9]*?)0+$/, "$1")
-      .split(".");
-    return [whole.length + fraction.length, fraction.length];
+    const [whole = "", fraction = ""] = canonicalDecimal(text).replace("-", "").split(".");
+    return [(whole === "0" ? 0 : whole.length) + fraction.length, fraction.length];
   };
   const { totalDigits, fractionDigits } = f;
   if (totalDigits !== undefined) {

@@ -10,11 +10,17 @@ import { escapeAttribute, escapeText } from "./chars.ts";
 import { XSD_NS } from "./names.ts";
 import { pascal } from "./words.ts";
 
-type Generation = { readonly named: Map<Shape, string>; readonly taken: Set<string>; types: string };
+type Generation = {
+  readonly named: Map<Shape, string>;
+  readonly taken: Set<string>;
+  /** Names of decimal types by precision and scale. */
+  readonly decimals: Map<string, string>;
+  types: string;
+};
 
 /** One XSD with a global element for each record. Element names and type names do not collide. */
 export function avroToXsd(namespace: string, elements: readonly Readonly<{ name: string; shape: RecordShape }>[]): string {
-  const generation: Generation = { named: new Map(), taken: new Set(), types: "" };
+  const generation: Generation = { named: new Map(), taken: new Set(), decimals: new Map(), types: "" };
   const declared = elements.map(
     ({ name, shape }) => `  <xs:element name="${name}" type="t:${recordType(generation, shape, shape.name)}"/>\n`,
   );
@@ -161,9 +167,11 @@ function fixedType(generation: Generation, shape: FixedShape): string {
 }
 
 function decimalType(generation: Generation, precision: number, scale: number): string {
-  const name = `Decimal${precision}_${scale}`;
-  if (generation.taken.has(name)) return name;
-  generation.taken.add(name);
+  const wanted = `Decimal${precision}_${scale}`;
+  const known = generation.decimals.get(wanted);
+  if (known !== undefined) return known;
+  const name = freshName(generation, wanted);
+  generation.decimals.set(wanted, name);
   const digits = `<xs:totalDigits value="${precision}"/><xs:fractionDigits value="${scale}"/>`;
   generation.types += `  <xs:simpleType name="${name}"><xs:restriction base="xs:decimal">${digits}</xs:restriction></xs:simpleType>\n`;
   return name;

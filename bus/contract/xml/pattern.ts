@@ -1,4 +1,8 @@
-/** XML Schema regular expressions (part 2, appendix F) as JavaScript ones. Anchored; `^` and `$` are plain characters there. */
+/**
+ * XML Schema regular expressions (part 2, appendix F) as JavaScript ones. Anchored; `^` and `$` are plain characters there. Where
+ * JavaScript could try too many ways on a text, the machine of pattern-machine.ts matches instead.
+ */
+import { compileMachine } from "./pattern-machine.ts";
 
 const OUTSIDE: Readonly<Record<string, string>> = {
   d: "\\p{Nd}",
@@ -22,18 +26,26 @@ const INSIDE: Readonly<Record<string, string>> = {
 };
 const ESCAPED = new Set("\\|.?*+(){}-[]^$/");
 
-/** The expression of one pattern facet, or a sentence that says why it is not supported. */
-export function translatePattern(source: string): RegExp | string {
+/** Does a whole text match? In time by the text's length, whatever the pattern. */
+export type Pattern = Readonly<{ test(text: string): boolean }>;
+
+/** The matcher of one pattern facet, or a sentence that says why it is not supported. */
+export function translatePattern(source: string): Pattern | string {
   const state = { source, at: 0, problem: "" };
-  const body = risky(source)
-    ? fault(state, "it repeats a repeated group, which can take exponential time; write it without nesting + or *")
-    : outside(state);
+  const body = outside(state);
   if (state.problem !== "") return state.problem;
+  let expression: RegExp;
   try {
-    return new RegExp(`^(?:${body})$`, "u");
+    expression = new RegExp(`^(?:${body})$`, "u");
   } catch {
     return "it is not a regular expression of XML Schema";
   }
+  const { nested, variable, unbounded, ways } = costOf(body);
+  const tame = !nested && ways <= MOST_WAYS;
+  if (tame && (unbounded === 0 || variable === 1)) return expression;
+  const machine = compileMachine(body);
+  if (machine === undefined) return "its repetitions written out have more than 20000 parts; use smaller numbers";
+  return { test: (text) => (tame && text.length <= SHORT ? expression.test(text) : machine(text)) };
 }
 
 type State = { readonly source: string; at: number; problem: string };
@@ -106,20 +118,52 @@ function property(state: State, kind: string): string {
   return `\\${kind}${match[0]}`;
 }
 
-/** Does an unbounded repetition apply to a group that holds one? Such an expression can backtrack for ever. */
-function risky(source: string): boolean {
-  const plain = source.replace(/\\./gs, "x").replace(/\[[^\]]*\]/g, "x");
-  const repeats: boolean[] = [false];
+/** How many ways JavaScript may try on a text of up to SHORT characters. */
+type Cost = Readonly<{
+  /** A repeated group holds a choice of its own: the number of ways grows without measure. */
+  nested: boolean;
+  /** Repetitions that differ in number, and those of them without an end. */
+  variable: number;
+  unbounded: number;
+  ways: number;
+}>;
+
+/** Texts of real fields are shorter; up to here a few repetitions in a row cost nothing. */
+const SHORT = 128;
+const MOST_WAYS = 1_000_000;
+
+function costOf(body: string): Cost {
+  const plain = body.replace(/\\[pP]\{\w+\}|\\./gsu, "x").replace(/\[[^\]]*\]/g, "x");
+  const choices: boolean[] = [false];
+  let [nested, variable, unbounded, ways] = [false, 0, 0, 1];
   for (let i = 0; i < plain.length; i++) {
     const char = plain.charAt(i);
-    const unbounded = char === "*" || char === "+" || /^\{\d+,(?:\d{3,})?\}/.test(plain.slice(i));
-    if (char === "(") repeats.push(false);
-    else if (char === ")") {
-      const inner = repeats.pop() ?? false;
-      const next = plain.slice(i + 1);
-      if (inner && /^(?:[*+]|\{\d+,\}|\{\d+,\d{2,}\}|\{\d{2,}\})/.test(next)) return true;
-      if (inner) repeats[repeats.length - 1] = true;
-    } else if (unbounded) repeats[repeats.length - 1] = true;
+    const top = choices.length - 1;
+    if (char === "(") choices.push(false);
+    else if (char === "|") {
+      choices[top] = true;
+      ways *= 2;
+    } else if (char === ")") {
+      const inner = choices.pop() ?? false;
+      nested ||= inner && (repetitionAt(plain, i + 1)?.max ?? 1) > 1;
+      if (inner) choices[choices.length - 1] = true;
+    } else {
+      const found = repetitionAt(plain, i);
+      if (found === undefined || found.min === found.max) continue;
+      choices[top] = true;
+      variable++;
+      ways *= Math.min(found.max, SHORT) - Math.min(found.min, SHORT) + 1;
+      if (found.max > SHORT) unbounded++;
+    }
   }
-  return false;
+  return { nested, variable, unbounded, ways };
+}
+
+function repetitionAt(plain: string, at: number): Readonly<{ min: number; max: number }> | undefined {
+  const char = plain.charAt(at);
+  if (char === "?") return { min: 0, max: 1 };
+  if (char === "*" || char === "+") return { min: char === "+" ? 1 : 0, max: Infinity };
+  const [, least, range, most] = /^\{(\d+)(,(\d*))?\}/.exec(plain.slice(at, at + 14)) ?? [];
+  if (least === undefined) return undefined;
+  return { min: Number(least), max: range === undefined ? Number(least) : most === "" ? Infinity : Number(most) };
 }

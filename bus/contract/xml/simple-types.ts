@@ -2,8 +2,10 @@
 import type { Mutable } from "../../mutable.ts";
 import type { Facets, SimpleType } from "./facets.ts";
 import { compileScalar, normalize } from "./facets.ts";
+import { builtin } from "./builtins.ts";
 import type { WhiteSpace } from "./builtins.ts";
 import { translatePattern } from "./pattern.ts";
+import type { Pattern } from "./pattern.ts";
 import { XSD_NS } from "./names.ts";
 import type { Name } from "./names.ts";
 import { child, childrenOf, need, qname, schemaError } from "./tree.ts";
@@ -66,7 +68,7 @@ const OTHER = new Set(["annotation", "simpleType", "attribute", "attributeGroup"
 
 function readFacets(node: XNode): Facets {
   const facets: Mutable<Facets> = { patterns: [] };
-  const patterns: { source: string; expression: RegExp }[] = [];
+  const patterns: { source: string; expression: Pattern }[] = [];
   const enumeration: string[] = [];
   for (const facet of node.children) {
     if (facet.name.ns !== XSD_NS || OTHER.has(facet.name.local)) continue;
@@ -96,7 +98,7 @@ function whiteSpace(node: XNode, value: string): WhiteSpace {
   throw schemaError(node, "whiteSpace is preserve, replace or collapse");
 }
 
-function pattern(node: XNode, source: string): { source: string; expression: RegExp } {
+function pattern(node: XNode, source: string): { source: string; expression: Pattern } {
   const expression = translatePattern(source);
   if (typeof expression === "string") throw schemaError(node, `the pattern ${source} cannot be used: ${expression}`);
   return { source, expression };
@@ -109,9 +111,12 @@ function checkFacetValues(node: XNode, base: SimpleType, facets: Facets): void {
   if (bounds.length > 0 && (base.variety !== "atomic" || !["decimal", "float", "time"].includes(base.builtin.family))) {
     throw schemaError(node, "minInclusive, maxInclusive, minExclusive and maxExclusive are supported for numbers, dates and times");
   }
-  for (const value of [...(facets.enumeration ?? []), ...bounds]) {
+  for (const value of facets.enumeration ?? []) {
     const problem = scalar.check?.(normalize(value, scalar.whiteSpace));
-    if (problem !== undefined && facets.enumeration?.includes(value) === true)
-      throw schemaError(node, `the value ${value} is not of the base type: ${problem.text}`);
+    if (problem !== undefined) throw schemaError(node, `the value ${value} is not of the base type: ${problem.text}`);
   }
+  // A bound may lie outside of the base's own bounds, but nothing compares with what is no number or date.
+  const { family, test } = (base.builtin.family === "decimal" ? builtin("decimal") : undefined) ?? base.builtin;
+  for (const value of bounds)
+    if (family !== "text" && test?.(value) === false) throw schemaError(node, `the bound ${value} is no value of xs:${base.builtin.name}`);
 }

@@ -115,7 +115,7 @@ function valueWriter(context: WriterContext, plan: ElementPlan, value: ValuePlan
   const close = `</${raw}>`;
   switch (value.kind) {
     case "scalar": {
-      const print = scalarPrinter(context, value, plan.fixed);
+      const print = notDefault(context, plan, scalarPrinter(context, value, plan.fixed));
       const head = `<${open}>`;
       if (value.conversion.safe) return (item) => head + print(item) + close;
       return (item) => head + printText(print(item)) + close;
@@ -135,6 +135,15 @@ function valueWriter(context: WriterContext, plan: ElementPlan, value: ValuePlan
       };
     }
   }
+}
+
+/** An empty element means its default to every reader, so an empty text cannot be said where there is one. */
+function notDefault({ trail }: WriterContext, plan: ElementPlan, print: WriteElement): WriteElement {
+  if (plan.default === undefined || plan.default === "") return print;
+  return (item) => {
+    const text = print(item);
+    return text === "" ? refuse(trail, "default", `an empty text would be read as the default ${plan.default}`) : text;
+  };
 }
 
 /** A value as checked text, not yet escaped. */

@@ -1,6 +1,7 @@
 /** WSDL 1.1 documents, document/literal, with SOAP 1.1 and 1.2 bindings. rpc and encoded styles are refused by line. */
 import { XSD_NS } from "./names.ts";
 import type { Name } from "./names.ts";
+import { isNcName } from "./state.ts";
 import { child, childrenOf, need, qname, readTree, schemaError } from "./tree.ts";
 import type { XNode } from "./tree.ts";
 import type { SchemaOptions } from "./model.ts";
@@ -121,6 +122,7 @@ function readOperation(
   operations: Map<string, WsdlOperation>,
 ): void {
   const name = need(operation, "name");
+  if (!isNcName(name)) throw schemaError(operation, `the operation's name "${name.slice(0, 60)}" is no XML name`);
   const soap = soapBinding(binding);
   const detail = soap === undefined ? undefined : child(operation, soap.name.ns, "operation");
   const style = detail?.attributes.get("style") ?? soap?.attributes.get("style") ?? "document";
