@@ -44,14 +44,13 @@ export function createAdmin(parts: AdminParts): Admin {
     },
     log: parts.evidence,
     async status() {
-      const open = await bus.deadletters.list({ state: "open" });
       return {
         version: parts.version,
         pid: parts.pid,
         startedAt: parts.startedAt,
         ...parts.drift(),
         routes: await Promise.all(routes().map(routeStatus)),
-        deadletters: open.length,
+        deadletters: await bus.deadletters.open(),
         openBreakers: bus.endpoints.list().filter((endpoint) => endpoint.breaker?.position === "open").length,
         memory: parts.memory(),
       };

@@ -28,6 +28,25 @@ async function setup(options: BusWorldOptions = {}) {
 }
 
 describe("a ticket", () => {
+  it("is never the id of an event: nobody answers that, so it would be pending for ever", async () => {
+    const { bus, refused, clock } = await setup();
+    await bus.accept(inboundOf("changed", "maker/one", { n: 1 }, { id: "e-1" }));
+    expect(await refused("e-1", "maker/one")).toBe("not-found: no command has the ticket `e-1`");
+    await clock.advance(60_000);
+    expect(await refused("e-1", "maker/one")).toBe("not-found: no command has the ticket `e-1`");
+  });
+
+  it("is never the id of a query, not even while it runs", async () => {
+    const { promise, resolve } = Promise.withResolvers<Record<string, unknown>>();
+    const { bus, refused, clock } = await setup({ send: () => promise });
+    const asked = bus.accept(inboundOf("lookup", "asker/one", { id: 7 }, { id: "q-1" }));
+    await clock.settle();
+    expect(await refused("q-1", "asker/one")).toBe("not-found: no command has the ticket `q-1`");
+    resolve({ name: "x" });
+    await asked;
+    expect(await refused("q-1", "asker/one")).toBe("not-found: no command has the ticket `q-1`");
+  });
+
   it("is pending until the provider answered, then done with the reply, as often as it is asked for", async () => {
     const { send, ticket, clock, bus } = await setup({ send: () => ({ number: 12 }) });
     bus.view().routes.get("register")?.pause(true);

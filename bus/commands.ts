@@ -43,7 +43,10 @@ export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock;
       // ids are the senders' own: two systems may use the same one, so the sender is part of every question
       const accepted = system === undefined ? undefined : await newest(parts.journal, { id, system, step: "accepted" });
       // another system's ticket is answered like one that never was: ids must not tell who sent what
-      if (system === undefined || !accepted) throw new BusError("not-found", `no command has the ticket \`${id}\``);
+      // what is no command is never answered: its id is no ticket, and "pending" would be said for ever
+      const pattern = accepted?.route === undefined ? undefined : routes.get(accepted.route)?.route.contract.pattern;
+      if (system === undefined || !accepted || (pattern !== undefined && pattern !== "command"))
+        throw new BusError("not-found", `no command has the ticket \`${id}\``);
       const settled = await newest(parts.journal, { id, system, step: "replied" });
       if (!settled || settled.position < accepted.position) return { id, state: "pending", position: accepted.position };
       if (settled.outcome === "failed") return { id, state: "failed", position: settled.position, error: settled.detail ?? "failed" };

@@ -90,10 +90,11 @@ async function live(clock: VirtualClock, disk: MemoryDisk, count: number, messag
       await clock.advance(10);
     }
     for (let second = 0; second < 180; second += 1) await clock.advance(1000);
+    await world.bus.close();
     return undefined;
   };
+  // the kill may come while it closes, too
   const left = await Promise.race([run(), dead]);
-  if (left === undefined) await world?.bus.close();
   return { left, sent, errors: world?.errors ?? [] };
 }
 

@@ -2,16 +2,25 @@
 import type { Envelope, Message } from "./envelope.ts";
 import { digestOf } from "./ids.ts";
 
+/** Messages of one group at most, and of its complete parts that nobody finished yet. */
+export const GROUP_MAX = 1000;
+
 /** `key` tells whether the message is in the group already: 128 bits of the SHA-256 over source and id. */
 export type Item = { key: string; envelope: string; value: string };
 
 export function pack(message: Message): Item {
   const { body, ...rest } = message.envelope;
   return {
-    key: digestOf(Buffer.from(`${rest.source} ${rest.id}`)).slice(0, 32),
+    key: digestOf(Buffer.from(nameOf(rest))).slice(0, 32),
     envelope: JSON.stringify({ ...rest, body: encodeBytes(body) }),
     value: JSON.stringify(message.value, bytesToText),
   };
+}
+
+/** A message that an operator sends again joins anew: the group that it was in is over. */
+function nameOf({ source, id, headers }: Omit<Envelope, "body">): string {
+  const replay = headers["mbus-replay"];
+  return replay === undefined ? `${source} ${id}` : `${source} ${id} ${replay}`;
 }
 
 export function unpack(item: Item): Message {

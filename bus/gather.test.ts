@@ -6,6 +6,7 @@ import { messageOf } from "#test/harness/message.ts";
 import { createVirtualClock } from "#test/harness/virtual-clock.ts";
 import { asBusError } from "./errors.ts";
 import { createGatherer, type Closing, type Gatherer } from "./gather.ts";
+import { schemasFor } from "./route/schema/kinds.ts";
 
 const MINUTE = 60_000;
 const part = (n: number) => messageOf({ n }, { id: `m-${n}`, body: Uint8Array.of(n % 256, 0, 255) });
@@ -226,4 +227,16 @@ describe("many writers at once", () => {
     const failed = await gatherer.add("r", "g", part(1), two).catch((thrown: unknown) => asBusError(thrown));
     expect(failed).toMatchObject({ code: "unexpected", message: expect.stringContaining("disk full") });
   });
+});
+
+describe("the largest group that a file may ask for", () => {
+  const step = schemasFor([]).defs["step"];
+  const most = step?.properties?.["aggregate"]?.properties?.["complete"]?.properties?.["count"]?.maximum ?? 0;
+
+  it("is one that the gatherer can hold: it ends by its count, not by time", async () => {
+    const { gatherer } = await setup();
+    const complete = { count: most, timeout: MINUTE };
+    for (let n = 1; n < most; n += 1) expect(await gatherer.add("r", "g", part(n), complete)).toBeUndefined();
+    expect((await gatherer.add("r", "g", part(most), complete))?.messages).toHaveLength(most);
+  }, 60_000);
 });

@@ -6,12 +6,11 @@
  */
 import type { Message } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
-import { pack, unpack, type Item } from "./gather-item.ts";
+import { GROUP_MAX, pack, unpack, type Item } from "./gather-item.ts";
+import { createUnpacked, type Unpacked } from "./gather-unpacked.ts";
 import { Redeliver, type Clock, type Collection, type Store, type Stored } from "./ports.ts";
 import type { StepContext } from "./route/runtime.ts";
 
-/** Messages of one group at most, and of its complete parts that nobody finished yet. */
-const GROUP_MAX = 1000;
 /** Messages of finished groups that are known again when they come once more. */
 const DONE_MAX = 1000;
 /** Milliseconds after which somebody else may finish a complete group. */
@@ -50,11 +49,12 @@ export interface Gatherer {
 export async function createGatherer(parts: Readonly<{ clock: Clock; store: Store }>): Promise<Gatherer> {
   const { clock } = parts;
   const groups = await parts.store.collection<Group>("gathered", { index: ["route", "state", "due"] });
+  const unpacked = createUnpacked();
   return {
     async add(route, group, message, complete) {
       const item = pack(message);
       for (let attempt = 0; attempt < TRIES; attempt += 1) {
-        const done = await add(groups, clock.now(), { route, group, item, complete });
+        const done = await add(groups, clock.now(), { route, group, item, complete, unpacked });
         if (done !== "again") return done;
       }
       throw busy(group);
@@ -90,13 +90,13 @@ export async function createGatherer(parts: Readonly<{ clock: Clock; store: Stor
   };
 }
 
-type Joining = Readonly<{ route: string; group: string; item: Item; complete: Complete }>;
+type Joining = Readonly<{ route: string; group: string; item: Item; complete: Complete; unpacked: Unpacked }>;
 
 /** One try: insert the group or add to it under its version. `again` = another writer was quicker. */
 async function add(
   groups: Collection<Group>,
   now: number,
-  { route, group, item, complete }: Joining,
+  { route, group, item, complete, unpacked }: Joining,
 ): Promise<Closing | undefined | "again"> {
   const id = `${route} ${group}`;
   const known = await groups.get(id);
@@ -107,7 +107,7 @@ async function add(
   const items = has(old.items, item) ? old.items : [...old.items, item];
   if (items.length > GROUP_MAX)
     throw new BusError("inlet-busy", `group \`${group}\` holds ${GROUP_MAX} messages already`, { retryAfter: 60_000 });
-  const full = items.length >= (complete.count ?? GROUP_MAX) || (complete.when !== undefined && (await complete.when(items.map(unpack))));
+  const full = items.length >= (complete.count ?? GROUP_MAX) || (complete.when !== undefined && (await complete.when(unpacked(items))));
   if (!full && items === old.items) return undefined;
   const ends = old.items.length > 0 ? old.ends : now + complete.timeout;
   const part = { number: old.closed + 1, since: now, items };

@@ -22,6 +22,8 @@ export interface RunningRoute {
   readonly branches: readonly RunningBranch[];
   /** Topic of the messages whose steps still wait (delay, aggregate); undefined = steps run at acceptance. */
   readonly staged: string | undefined;
+  /** Those steps, for messages that died in them. */
+  readonly steps: Pick<RunningBranch, "name" | "deliver"> | undefined;
   paused(): boolean;
   pause(paused: boolean): void;
   /** The reply as this grant may see it. */
@@ -75,6 +77,7 @@ export async function startRoute(parts: RunningParts, route: Route): Promise<Run
     route,
     branches,
     staged,
+    steps: stage,
     outlets: (branch) => outlets.get(branch) ?? [],
     paused: () => paused && route.contract.pattern === "query",
     pause(next) {

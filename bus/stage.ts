@@ -9,7 +9,8 @@ import type { Closing } from "./gather.ts";
 import { digestOf } from "./ids.ts";
 import { factsOf } from "./journal/facts.ts";
 import type { JournalRecord } from "./journal/record.ts";
-import { Redeliver, type Subscription } from "./ports.ts";
+import type { NowOptions, NowResult } from "./delivery/now.ts";
+import { Redeliver } from "./ports.ts";
 import { seal } from "./passage.ts";
 import type { Route, StepContext } from "./route/runtime.ts";
 import { runSteps, type StepsOutcome } from "./route/steps/run.ts";
@@ -23,7 +24,18 @@ export function stagedTopic(route: Route): string | undefined {
   return route.steps.some((step) => step.waits) ? `mbus.stage.${route.id}` : undefined;
 }
 
-export async function startStage(parts: RunningParts, route: Route, topic: string): Promise<Subscription> {
+/** The steps of one route that run before its branches. */
+export type Stage = Readonly<{
+  /** As a branch is called in dead letters. */
+  name: typeof STEPS;
+  /** One message through the steps once more, outside the subscription. What it throws is the sender's; a wait is taken durably. */
+  deliver(envelope: Envelope, options: NowOptions): Promise<NowResult>;
+  close(): Promise<void>;
+}>;
+
+const STEPS = "steps";
+
+export async function startStage(parts: RunningParts, route: Route, topic: string): Promise<Stage> {
   const stop = new AbortController();
   const subscription = await parts.transport.subscribe(
     topic,
@@ -31,12 +43,9 @@ export async function startStage(parts: RunningParts, route: Route, topic: strin
     { concurrency: 16, ordered: false, from: "start" },
     async ({ envelope, attempt }) => {
       const closings: Closing[] = [];
-      const context = gathering(parts, route, stop.signal, closings);
-      const whole = await redeem(parts.store, envelope);
-      const message: Message = { envelope: { ...whole, body: new Uint8Array(0) }, value: route.contract.request.decode(whole.body) };
-      let outcome: StepsOutcome;
       try {
-        outcome = await runSteps(route.steps, message, context);
+        const outcome = await through(parts, route, envelope, { signal: stop.signal, closings });
+        await pass(parts, route, envelope, outcome);
       } catch (thrown) {
         const wait = waitAfter(thrown, stop.signal);
         if (wait) throw wait;
@@ -45,17 +54,59 @@ export async function startStage(parts: RunningParts, route: Route, topic: strin
         for (const closing of closings) await buryGroup(parts, route, closing, error);
         return;
       }
-      await pass(parts, route, envelope, outcome);
       for (const closing of closings) await parts.gatherer.finish(closing);
     },
   );
   return {
-    ...subscription,
+    name: STEPS,
+    async deliver(given, { signal, marks }) {
+      const envelope = { ...given, headers: { ...given.headers, ...marks } };
+      const closings: Closing[] = [];
+      let outcome: StepsOutcome;
+      try {
+        outcome = await through(parts, route, envelope, { signal, closings });
+      } catch (thrown) {
+        if (waitAfter(thrown, signal)) return stageAgain(parts, route, envelope, topic);
+        const error = asBusError(thrown);
+        for (const closing of closings) await buryGroup(parts, route, closing, error, envelope);
+        throw error;
+      }
+      await pass(parts, route, envelope, outcome);
+      for (const closing of closings) await parts.gatherer.finish(closing);
+      return outcome.kind === "drop"
+        ? { kind: "dropped", reason: outcome.reason }
+        : { kind: "delivered", value: undefined, endpoint: topic };
+    },
     close() {
       stop.abort();
       return subscription.close();
     },
   };
+}
+
+type Way = Readonly<{ signal: AbortSignal; closings: Closing[] }>;
+
+/** The steps over one message; groups that it closes are noted. */
+async function through(parts: RunningParts, route: Route, envelope: Envelope, { signal, closings }: Way): Promise<StepsOutcome> {
+  const whole = await redeem(parts.store, envelope);
+  const message: Message = { envelope: { ...whole, body: new Uint8Array(0) }, value: route.contract.request.decode(whole.body) };
+  return runSteps(route.steps, message, gathering(parts, route, signal, closings));
+}
+
+/** A message that has to wait is taken once more: the engine keeps its wait. */
+async function stageAgain(parts: RunningParts, route: Route, envelope: Envelope, topic: string): Promise<NowResult> {
+  const time = parts.clock.now();
+  const record = {
+    ...factsOf(route, envelope),
+    step: "accepted",
+    outcome: "ok",
+    time,
+    digest: digestOf(envelope.body),
+    envelope,
+    topic,
+  } as const;
+  await parts.journal.append([record]);
+  return { kind: "delivered", value: undefined, endpoint: topic };
 }
 
 /** Publishes what the steps made. The same message again after a crash is one message: its id is the dedupe key. */
@@ -112,12 +163,12 @@ export function waitAfter(thrown: unknown, signal: AbortSignal): Redeliver | und
 type BuryParts = Pick<RunningParts, "journal" | "deadletters" | "gatherer">;
 
 async function bury(parts: BuryParts, route: Route, envelope: Envelope, attempts: number, error: BusError): Promise<void> {
-  await parts.deadletters.record({ route: route.id, branch: "steps", envelope, error, attempts, keep: route.deadletter.keep });
+  await parts.deadletters.record({ route: route.id, branch: STEPS, envelope, error, attempts, keep: route.deadletter.keep });
 }
 
-/** A group whose steps failed for good: each of its messages becomes a dead letter, as it was accepted. */
-export async function buryGroup(parts: BuryParts, route: Route, closing: Closing, error: BusError): Promise<void> {
-  const buried = new Set<string>();
+/** A group whose steps failed for good: each of its messages becomes a dead letter, as it was accepted; `except` is one already. */
+export async function buryGroup(parts: BuryParts, route: Route, closing: Closing, error: BusError, except?: Envelope): Promise<void> {
+  const buried = new Set(except === undefined ? [] : [`${except.source} ${except.id}`]);
   for (const { envelope } of closing.messages) {
     const whole = await acceptedEnvelope(parts, route, envelope);
     const name = `${whole.source} ${whole.id}`;

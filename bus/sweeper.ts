@@ -10,7 +10,7 @@ import type { Closing, Gatherer } from "./gather.ts";
 import type { Clock, Journal, Store } from "./ports.ts";
 import type { View } from "./passage.ts";
 import type { Route, StepContext } from "./route/runtime.ts";
-import { runSteps, type StepsOutcome } from "./route/steps/run.ts";
+import { runSteps } from "./route/steps/run.ts";
 import { buryGroup, pass, waitAfter } from "./stage.ts";
 
 /** Milliseconds between looks. */
@@ -94,13 +94,11 @@ async function finish(parts: Parts, route: Route, at: number, closing: Closing, 
   const last = closing.messages.at(-1);
   if (!last) return;
   const context: StepContext = { ...parts.context(route.id, signal), gather: () => Promise.resolve(closing.messages) };
-  let outcome: StepsOutcome;
   try {
-    outcome = await runSteps(route.steps.slice(at), last, context);
+    await pass(parts, route, last.envelope, await runSteps(route.steps.slice(at), last, context));
   } catch (thrown) {
     if (!waitAfter(thrown, signal)) await buryGroup(parts, route, closing, asBusError(thrown));
     return;
   }
-  await pass(parts, route, last.envelope, outcome);
   await parts.gatherer.finish(closing);
 }

@@ -92,7 +92,9 @@ function refuse(parts: ActParts, letter: DeadLetter): void {
 
 async function send(parts: ActParts, letter: DeadLetter, id: string): Promise<void> {
   const found = parts.find(letter.route);
-  const branch = found?.branches.find(({ name }) => name === letter.branch);
+  // what died in the steps of a route that run before its branches is sent through them again
+  const branch =
+    found?.branches.find(({ name }) => name === letter.branch) ?? (found?.steps?.name === letter.branch ? found.steps : undefined);
   if (!found || !branch) {
     throw new BusError(
       "replay-refused",

@@ -279,3 +279,25 @@ describe("replay of dead letters", () => {
     expect(settled).toEqual(["provider-fault", { status: "done" }]);
   });
 });
+
+describe("how many are open", () => {
+  it("is counted past the length of a list and of a page, without those that were done with", async () => {
+    const { world, admin } = await setUp();
+    const error = new BusError("provider-fault", "locked");
+    const route = routeOf();
+    for (let n = 0; n < 620; n += 1) {
+      const envelope = envelopeOf({ id: `m-${n}` });
+      await world.deadletters.record({ route: route.id, branch: "school", envelope, error, attempts: 1, keep: 86_400_000 });
+    }
+    expect(await admin.open()).toBe(620);
+    expect(await admin.list()).toHaveLength(100);
+    const [first, second] = await admin.list();
+    await admin.discard({ ids: [first?.id ?? "", second?.id ?? ""] }, ...BY);
+    expect(await admin.open()).toBe(618);
+  });
+
+  it("is none in the beginning", async () => {
+    const { admin } = await setUp();
+    expect(await admin.open()).toBe(0);
+  });
+});

@@ -58,13 +58,19 @@ export type ActResult = Readonly<{
 }>;
 
 /** Finds what runs, as it runs now. */
-export type FindRoute = (route: string) => Readonly<{ route: Route; branches: readonly RunningBranch[] }> | undefined;
+export type FindRoute = (
+  route: string,
+) =>
+  | Readonly<{ route: Route; branches: readonly RunningBranch[]; steps?: Pick<RunningBranch, "name" | "deliver"> | undefined }>
+  | undefined;
 /** Throws access-denied when the message may not go to this branch today. */
 export type Recheck = (route: Route, branch: string, envelope: Envelope) => Promise<void> | void;
 
 export interface DeadLetterAdmin {
   /** Newest first. */
   list(filter?: DeadLetterFilter): Promise<readonly DeadLetterRow[]>;
+  /** How many are open; counts to 100 000 and no further. */
+  open(): Promise<number>;
   /** Open ones by fingerprint, biggest first. */
   groups(filter?: Pick<DeadLetterFilter, "route" | "branch">): Promise<readonly DeadLetterGroup[]>;
   /** Throws not-found. */
@@ -87,6 +93,7 @@ export type DeadLetterParts = Readonly<{ store: Store; journal: Journal; clock: 
 const INDEX = ["state", "route", "fingerprint", "messageId", "expiresAt"];
 const PAGE = 500;
 const MOST_GROUPS = 1000;
+const MOST_COUNTED = 100_000;
 
 export async function createDeadLetters(parts: DeadLetterParts): Promise<DeadLetters> {
   const { store, journal, clock } = parts;
@@ -126,6 +133,17 @@ export async function createDeadLetters(parts: DeadLetterParts): Promise<DeadLet
     return [...byPrint.values()].sort((a, b) => b.count - a.count);
   }
 
+  async function open(): Promise<number> {
+    let count = 0;
+    let after: string | undefined;
+    do {
+      const page = await letters.find({ where: { state: "open" }, limit: PAGE, ...(after === undefined ? undefined : { after }) });
+      count += page.length;
+      after = page.length < PAGE ? undefined : page.at(-1)?.id;
+    } while (after !== undefined && count < MOST_COUNTED);
+    return count;
+  }
+
   /** By its own id or by the id of the message. */
   async function get(id: string): Promise<Stored<DeadLetter>> {
     const found = (await letters.get(id)) ?? (await letters.find({ where: { messageId: id }, limit: 1 }))[0];
@@ -150,6 +168,7 @@ export async function createDeadLetters(parts: DeadLetterParts): Promise<DeadLet
     },
     admin: (given) => ({
       list,
+      open,
       groups,
       async show(id) {
         const found = await get(id);

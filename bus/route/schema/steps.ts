@@ -1,4 +1,5 @@
 /** The steps. Each is a map with one key; the key is the step's kind. */
+import { GROUP_MAX } from "../../gather-item.ts";
 import { expression, key, mapFile, mapping, predicate } from "./common.ts";
 import { contractId, duration, fieldPath, file, list, map, matching, oneOf, size, text, whole, yesNo, type Schema } from "./schema.ts";
 
@@ -36,7 +37,7 @@ const aggregate = map(
     correlate: key,
     complete: map(
       {
-        count: whole("Messages that make the group whole.", 10, 1, 10_000),
+        count: whole("Messages that make the group whole.", 10, 1, GROUP_MAX),
         timeout: duration("Time after which the group goes on as it is.", "5m"),
         when: predicate,
       },
