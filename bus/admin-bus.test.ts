@@ -34,6 +34,7 @@ async function setup(options: BusWorldOptions = {}, parts: Partial<AdminParts> =
     pid: 1,
     startedAt: 5,
     memory: () => ({ rss: 2, heapUsed: 1 }),
+    unclaimed: () => Promise.resolve([]),
     drift: () => ({ drift: false, findings: [] }),
     faces: () => ({ wsdl: undefined, rest: undefined }),
     ...parts,

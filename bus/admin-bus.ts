@@ -20,6 +20,8 @@ export type AdminParts = Readonly<{
   memory: () => Status["memory"];
   /** What disk and running set disagree about. */
   drift: () => Readonly<{ drift: boolean; findings: readonly Finding[] }>;
+  /** Consumer groups that no process has. */
+  unclaimed: () => Promise<Status["unclaimed"]>;
   /** Paths of a route's faces. */
   faces: (route: Route) => Readonly<{ wsdl: string | undefined; rest: string | undefined }>;
 }>;
@@ -50,6 +52,7 @@ export function createAdmin(parts: AdminParts): Admin {
         startedAt: parts.startedAt,
         ...parts.drift(),
         routes: await Promise.all(routes().map(routeStatus)),
+        unclaimed: await parts.unclaimed(),
         deadletters: await bus.deadletters.open(),
         openBreakers: bus.endpoints.list().filter((endpoint) => endpoint.breaker?.position === "open").length,
         memory: parts.memory(),

@@ -8,6 +8,7 @@ import type { EndpointState } from "./delivery/endpoints.ts";
 import type { ReplayAdmin, ReplayRow } from "./delivery/replay.ts";
 import type { ReplayCount } from "./delivery/replay-scan.ts";
 import type { BranchState } from "./delivery/branch-state.ts";
+import type { UnclaimedGroup } from "./keep/known-groups.ts";
 import type { JournalQuery, StoredRecord } from "./journal/record.ts";
 
 import type { Finding } from "./route/findings.ts";
@@ -32,6 +33,8 @@ export type Status = Readonly<{
   drift: boolean;
   findings: readonly Finding[];
   routes: readonly RouteStatus[];
+  /** Consumer groups of routes that no process runs any more: they are forgotten when their time is over. */
+  unclaimed: readonly UnclaimedGroup[];
   deadletters: number;
   openBreakers: number;
   memory: Readonly<{ rss: number; heapUsed: number }>;
@@ -84,4 +87,14 @@ export interface Admin {
   readonly log: Pick<EvidenceAdmin, "check" | "consistency" | "state">;
 }
 
-export type { ActResult, DeadLetterGroup, DeadLetterRow, EndpointState, JournalQuery, ReplayCount, ReplayRow, StoredRecord };
+export type {
+  ActResult,
+  DeadLetterGroup,
+  DeadLetterRow,
+  EndpointState,
+  JournalQuery,
+  ReplayCount,
+  ReplayRow,
+  StoredRecord,
+  UnclaimedGroup,
+};

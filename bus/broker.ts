@@ -62,6 +62,8 @@ export interface Broker {
   take(lane: Lane, window: number, handler: (message: Taken) => void): Promise<Taking>;
   /** Messages that the broker still holds for a lane, handed out or not; undefined where it cannot tell. */
   depth(lane: Lane): Promise<number | undefined>;
+  /** The lane and all it holds are gone, whether it was there or not. Nobody takes from it. */
+  forget(lane: Lane): Promise<void>;
   /** Sends to one responder of the topic and waits for its answer. Fails with endpoint-unreachable, attempt-timeout or the responder's error. */
   request(topic: string, envelope: Envelope, timeout: number): Promise<Envelope>;
   respond(topic: string, handler: (envelope: Envelope) => Promise<Envelope>): Promise<Subscription>;

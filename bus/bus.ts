@@ -45,6 +45,8 @@ export interface Bus {
   pause(route: Route, paused: boolean): Promise<void>;
   /** Replaces what runs: routes whose revision is the same go on untouched, a route that cannot start is reported and left out. */
   apply(set: RouteSet): Promise<readonly Readonly<{ route: string; error: unknown }>[]>;
+  /** Position of the first record of the journal that a dead letter needs; Infinity = none. */
+  needs(): Promise<number>;
   /** Takes up the replays that a former process left running, and forgets dead letters that were kept long enough. */
   resume(): Promise<void>;
   close(): Promise<void>;
@@ -192,6 +194,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     commands,
     view: () => view,
     pause: (route, paused) => pauses.say(route, paused),
+    needs: () => deadletters.needs(),
     async resume() {
       await deadletters.expire();
       await replays.recover();

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMemoryDisk, createMemoryStore } from "#test/harness/memory.ts";
 import { envelopeOf } from "#test/harness/route.ts";
-import { CLAIM_CHECK_SIZE, claimCheck, redeem } from "./claim-check.ts";
+import { CLAIM_CHECK_SIZE, claimCheck, keepClaim, redeem } from "./claim-check.ts";
 import { asBusError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 
@@ -58,5 +58,30 @@ describe("a body", () => {
       const error = await redeem(store, checked).catch((thrown: unknown) => asBusError(thrown));
       expect(error).toMatchObject({ code: "avro-malformed", message: expect.stringContaining("SHA-256") });
     }
+  });
+
+  it("lies under a name by which retention knows it; one of an older version is found all the same", async () => {
+    const { disk, store } = setup();
+    const checked = await claimCheck(store, envelopeOf({ body: filled(CLAIM_CHECK_SIZE + 1) }));
+    const [[name = "", body = filled(0)] = []] = disk.blobs;
+    expect(name).toBe(`claim/${digestOf(body)}`);
+    disk.blobs.clear();
+    disk.blobs.set(digestOf(body), body);
+    expect((await redeem(store, checked)).body).toEqual(body);
+  });
+
+  it("is put aside anew when its message is written down again, and nothing where there is none", async () => {
+    const { disk, store } = setup();
+    const checked = await claimCheck(store, envelopeOf({ body: filled(CLAIM_CHECK_SIZE + 1) }));
+    const put: string[] = [];
+    const watched = {
+      ...store,
+      blobs: { ...store.blobs, put: async (id: string, bytes: Uint8Array) => void put.push(`${id} ${bytes.length}`) },
+    };
+    await keepClaim(watched, checked);
+    await keepClaim(watched, envelopeOf());
+    disk.blobs.clear();
+    await keepClaim(watched, checked);
+    expect(put).toEqual([`${checked.dataref?.replace("blob:", "claim/")} ${CLAIM_CHECK_SIZE + 1}`]);
   });
 });

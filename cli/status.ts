@@ -23,9 +23,13 @@ export async function status(output: Output): Promise<number> {
   ];
   const head = `mbus ${found.version}, pid ${found.pid}, up since ${new Date(found.startedAt).toISOString()}, ${Math.round(found.memory.rss / 1048576)} MB; ${found.deadletters} dead letters, ${found.openBreakers} open breakers`;
   const drift = found.drift ? ["", "the files on disk differ from what runs:", ...found.findings.map(formatFinding)] : [];
-  print(output, found, [head, "", table(rows, columns, "no routes"), ...drift].join("\n"));
+  const lost = found.unclaimed.map(({ topic, group, forgottenIn }) => `  ${group} of ${topic}, forgotten in ${daysOf(forgottenIn)}`);
+  const unclaimed = lost.length > 0 ? ["", "consumer groups of routes that no process runs:", ...lost] : [];
+  print(output, found, [head, "", table(rows, columns, "no routes"), ...unclaimed, ...drift].join("\n"));
   return found.drift ? 1 : 0;
 }
+
+const daysOf = (ms: number): string => (ms >= 172_800_000 ? `${Math.round(ms / 86_400_000)} days` : `${Math.round(ms / 3_600_000)} hours`);
 
 export async function breakers(output: Output): Promise<number> {
   const { items } = await admin<{ items: readonly EndpointState[] }>("GET", "/endpoints");

@@ -94,6 +94,7 @@ async function bus(options: BusWorldOptions = {}, drift = false): Promise<BusWor
     pid: 4711,
     startedAt: world.clock.now(),
     memory: () => ({ rss: 104_857_600, heapUsed: 1 }),
+    unclaimed: () => Promise.resolve([]),
     drift: () => ({ drift, findings: drift ? [finding] : [] }),
     faces: (route) => ({ wsdl: undefined, rest: route.id === "lookup" ? "/mconnect/rest/person.request.v1" : undefined }),
   });

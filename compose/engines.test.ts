@@ -43,7 +43,14 @@ function memory(over: Partial<{ broker: "none" | "fails"; writers: "one" | "many
     async base() {
       const { journal, store } = createMemoryPorts(systemClock);
       const close = () => Promise.resolve();
-      return told("base", { journal: { ...journal, writers: over.writers ?? "one" }, store, hazards: () => Promise.resolve([]), close });
+      const retain = () => Promise.resolve({ records: 0, blobs: 0 });
+      return told("base", {
+        journal: { ...journal, writers: over.writers ?? "one" },
+        store,
+        retain,
+        hazards: () => Promise.resolve([]),
+        close,
+      });
     },
     async broker() {
       if (over.broker === "none") return undefined;

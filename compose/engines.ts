@@ -2,12 +2,15 @@
  * The engines that the settings name: journal and store here or in MongoDB, the transport on the log of the embedded journal or on a
  * broker, the schema registry of our own or an outside one. Libraries of engines that are not named are not loaded.
  */
-import { openEmbedded } from "#adapters/embedded/engine.ts";
+import { openEmbedded, type Embedded } from "#adapters/embedded/engine.ts";
 import type { SchemaRegistry } from "#adapters/schema-registry/model.ts";
 import { createEmbeddedRegistry } from "#adapters/schema-registry/registry.ts";
 import type { Broker, Hazard } from "#bus/broker.ts";
 import type { Leases } from "#bus/cluster/lease.ts";
 import { openBrokerTransport } from "#bus/cluster/transport.ts";
+import type { GroupKeeping } from "#bus/keep/keeping.ts";
+import type { Retain } from "#bus/keep/keeper.ts";
+import { openKnownGroups, type KnownGroups } from "#bus/keep/known-groups.ts";
 import { checkCompatibility } from "#bus/contract/compatibility.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Clock, Journal, Registry, Store, Transport } from "#bus/ports.ts";
@@ -20,6 +23,9 @@ export type Base = Readonly<{
   journal: Journal;
   store: Store;
   transport?: Transport;
+  /** The groups of that transport. */
+  keeping?: GroupKeeping;
+  retain: Retain;
   hazards(): Promise<readonly Hazard[]>;
   close(): Promise<void>;
 }>;
@@ -52,6 +58,9 @@ export type Engines = Readonly<{
   served: SchemaRegistry | undefined;
   /** For what one process of a cluster may do at a time; undefined = this process is the only one. */
   leases: Leases | undefined;
+  keeping: GroupKeeping;
+  retain: Retain;
+  known: KnownGroups;
   close(): Promise<void>;
 }>;
 
@@ -71,7 +80,16 @@ export async function openEngines(parts: EngineParts, openers: Openers = OPENERS
     opened.push(() => moving.transport.close());
     const schemas = await registryOf(parts.settings, base.store);
     opened.push(() => schemas.registry.close());
-    return { store: base.store, ...moving, ...schemas, close };
+    const { store, retain } = base;
+    const { keeping } = moving;
+    const known = await openKnownGroups({
+      store,
+      clock: parts.clock,
+      transport: moving.transport,
+      keeping,
+      grace: parts.settings.forgetAfter,
+    });
+    return { store, retain, ...moving, transport: known.transport, known, ...schemas, close };
   } catch (error) {
     await close().catch((failed: unknown) => parts.onError(failed, "closing engines after a failed start"));
     throw error;
@@ -82,16 +100,17 @@ async function transportOf(
   parts: EngineParts,
   base: Base,
   broker: Broker | undefined,
-): Promise<Pick<Engines, "journal" | "transport" | "leases">> {
+): Promise<Pick<Engines, "journal" | "transport" | "leases" | "keeping">> {
   const { clock, onError, settings } = parts;
   if (broker) {
     const { node, partitions } = settings;
     const transport = await openBrokerTransport({ broker, journal: base.journal, store: base.store, clock, node, partitions, onError });
-    const { journal, leases } = transport;
-    return { journal, transport, leases: journal.writers === "one" ? undefined : leases };
+    const { journal, leases, keeping } = transport;
+    return { journal, transport, keeping, leases: journal.writers === "one" ? undefined : leases };
   }
-  if (!base.transport) throw new BusError("configuration", "MBUS_STORE=mongodb needs MBUS_TRANSPORT=nats or MBUS_TRANSPORT=amqp");
-  return { journal: base.journal, transport: base.transport, leases: undefined };
+  if (!base.transport || !base.keeping)
+    throw new BusError("configuration", "MBUS_STORE=mongodb needs MBUS_TRANSPORT=nats or MBUS_TRANSPORT=amqp");
+  return { journal: base.journal, transport: base.transport, keeping: base.keeping, leases: undefined };
 }
 
 async function registryOf({ schemaRegistryUrl: url }: Settings, store: Store): Promise<Pick<Engines, "registry" | "texts" | "served">> {
@@ -111,7 +130,23 @@ async function openBase({ settings, dataDir, clock }: EngineParts): Promise<Base
     return openMongo({ url: settings.mongodbUrl ?? "", database: settings.mongodbDatabase, node: settings.node, clock });
   }
   const engine = await openEmbedded({ dataDir, clock });
-  return { ...engine, hazards: () => Promise.resolve([]) };
+  // on a broker the engine's own groups are not at work: the broker's transport says what is needed
+  const ignoreGroups = settings.transport !== "embedded";
+  return {
+    ...engine,
+    keeping: keepingOf(engine),
+    retain: (rules) => engine.retain({ ...rules, ignoreGroups }),
+    hazards: () => Promise.resolve([]),
+  };
+}
+
+/** The engine itself keeps what its groups need. */
+function keepingOf(engine: Embedded): GroupKeeping {
+  return {
+    groups: async () => (await engine.groups()).map(({ topic, name }) => ({ topic, group: name })),
+    needs: () => Promise.resolve(Infinity),
+    forget: ({ topic, group }) => engine.forget(topic, group),
+  };
 }
 
 async function openBroker({ settings, onError, onGivenUp }: EngineParts): Promise<Broker | undefined> {

@@ -7,6 +7,7 @@ import { createWebClient } from "#adapters/web/client.ts";
 import { createWebHost } from "#adapters/web/host.ts";
 import { createAdmin } from "#bus/admin-bus.ts";
 import { createBus } from "#bus/bus.ts";
+import { startKeeper } from "#bus/keep/keeper.ts";
 import type { Settings } from "#config/settings.ts";
 import { adminApi } from "#console/api.ts";
 import { pathOf } from "./addresses.ts";
@@ -130,6 +131,19 @@ async function start(
   reloader.watch();
   closers.push(() => reloader.close());
   await bus.resume();
+  const keeper = startKeeper({
+    journal,
+    clock: systemClock,
+    leases,
+    rules: { maxAge: settings.journalAge, maxBytes: settings.journalBytes },
+    retain: engines.retain,
+    keeping: engines.keeping,
+    known: engines.known,
+    deadletters: () => bus.needs(),
+    complete: () => !reloader.drift().drift,
+    onError,
+  });
+  closers.push(() => keeper.close());
   const admin = createAdmin({
     bus,
     journal,
@@ -140,6 +154,7 @@ async function start(
     startedAt,
     memory: () => ({ rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed }),
     drift: () => reloader.drift(),
+    unclaimed: () => engines.known.unclaimed(),
     faces: (route) => faces(route.sources.map((source) => ({ kind: source.binding.kind, path: pathOf(route, source) }))),
   });
   host.mount("admin", "/api/v1", adminApi(admin, adminToken(dataDir)));

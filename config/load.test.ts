@@ -112,6 +112,9 @@ describe("settings", () => {
       environment: "development",
       node: expect.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]*-\d+$/) as string,
       partitions: 4,
+      journalAge: undefined,
+      journalBytes: undefined,
+      forgetAfter: 604_800_000,
       natsUrl: undefined,
       natsSync: "interval",
       amqpUrl: undefined,
@@ -159,6 +162,17 @@ describe("settings", () => {
     expect(readSettings(given)).toMatchObject({ node: "bus-1.example", partitions: 64, mongodbDatabase: "mbus_2" });
     for (const wrong of [{ MBUS_NODE: "a b" }, { MBUS_PARTITIONS: "65" }, { MBUS_PARTITIONS: "0" }, { MONGODB_DATABASE: "a.b" }])
       expect(() => readSettings(wrong), JSON.stringify(wrong)).toThrow(/write a (name|whole number)/);
+  });
+
+  it("reads how long the journal and unclaimed groups are kept, and refuses less than de-duplication needs", () => {
+    expect(readSettings({ MBUS_JOURNAL_DAYS: "365", MBUS_JOURNAL_GIB: "2", MBUS_FORGET_DAYS: "30" })).toMatchObject({
+      journalAge: 365 * 86_400_000,
+      journalBytes: 2_147_483_648,
+      forgetAfter: 30 * 86_400_000,
+    });
+    expect(() => readSettings({ MBUS_JOURNAL_DAYS: "30" })).toThrow("MBUS_JOURNAL_DAYS=30: write a whole number from 31 to 36500");
+    for (const wrong of [{ MBUS_JOURNAL_GIB: "0" }, { MBUS_JOURNAL_GIB: "1.5" }, { MBUS_FORGET_DAYS: "0" }, { MBUS_FORGET_DAYS: "never" }])
+      expect(() => readSettings(wrong), JSON.stringify(wrong)).toThrow("write a whole number");
   });
 
   it("refuse a store that the embedded transport does not read, and say what to set", () => {

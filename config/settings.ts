@@ -19,6 +19,11 @@ export type Settings = Readonly<{
   node: string;
   /** Parts that each topic of a cluster is cut into; every process of the cluster has the same number. */
   partitions: number;
+  /** Milliseconds and bytes that the journal keeps; undefined = for ever, and as much as there is. */
+  journalAge: number | undefined;
+  journalBytes: number | undefined;
+  /** Milliseconds of running after which a consumer group that no process has is forgotten. */
+  forgetAfter: number;
   natsUrl: string | undefined;
   /** `always`: the operator's word that each NATS server writes to disk before it confirms; a server does not tell it. */
   natsSync: "always" | "interval";
@@ -41,7 +46,15 @@ export const KNOWN: readonly string[] = [
   "MBUS_ENV",
   "MBUS_NODE",
   "MBUS_PARTITIONS",
+  "MBUS_JOURNAL_DAYS",
+  "MBUS_JOURNAL_GIB",
+  "MBUS_FORGET_DAYS",
 ];
+
+const DAY = 86_400_000;
+const GIB = 1_073_741_824;
+/** De-duplication looks back 30 days. */
+const LEAST_DAYS = 31;
 
 type Faults = { readonly texts: string[] };
 
@@ -83,6 +96,9 @@ export function readSettings(env: Env): Settings {
     faults.texts.push(`MBUS_ENV=${environment}: write the name of a stage in lower case, for example production`);
   const node = matching(env, "MBUS_NODE", ownName(), /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, `.`, `_` and `-`", faults);
   const partitions = whole(env, "MBUS_PARTITIONS", 4, 64, faults);
+  const journalDays = wholeOr(env, "MBUS_JOURNAL_DAYS", LEAST_DAYS, 36_500, faults);
+  const journalGib = wholeOr(env, "MBUS_JOURNAL_GIB", 1, 100_000, faults);
+  const forgetDays = whole(env, "MBUS_FORGET_DAYS", 7, 365, faults);
   const mongodbDatabase = matching(env, "MONGODB_DATABASE", "mbus", /^[A-Za-z0-9_-]{1,38}$/, "letters, digits, `_` and `-`", faults);
   if (faults.texts.length > 0) {
     throw new BusError("configuration", `environment variables: ${faults.texts.join("; ")}`, {
@@ -99,6 +115,9 @@ export function readSettings(env: Env): Settings {
     environment,
     node,
     partitions,
+    journalAge: journalDays === undefined ? undefined : journalDays * DAY,
+    journalBytes: journalGib === undefined ? undefined : journalGib * GIB,
+    forgetAfter: forgetDays * DAY,
     natsUrl,
     natsSync,
     amqpUrl,
@@ -120,11 +139,17 @@ function port(env: Env, name: string, usual: number, faults: Faults): number {
 }
 
 function whole(env: Env, name: string, usual: number, most: number, faults: Faults): number {
-  const text = given(env, name) ?? String(usual);
+  return wholeOr(env, name, 1, most, faults) ?? usual;
+}
+
+/** Undefined where it is not set. */
+function wholeOr(env: Env, name: string, least: number, most: number, faults: Faults): number | undefined {
+  const text = given(env, name);
+  if (text === undefined) return undefined;
   const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (value >= 1 && value <= most) return value;
-  faults.texts.push(`${name}=${text}: write a whole number from 1 to ${most}`);
-  return usual;
+  if (value >= least && value <= most) return value;
+  faults.texts.push(`${name}=${text}: write a whole number from ${least} to ${most}`);
+  return undefined;
 }
 
 function matching(env: Env, name: string, usual: string, form: RegExp, write: string, faults: Faults): string {

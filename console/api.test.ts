@@ -54,6 +54,7 @@ async function setup(options: BusWorldOptions = {}) {
     pid: 4711,
     startedAt: clock.now(),
     memory: () => ({ rss: 1, heapUsed: 2 }),
+    unclaimed: () => Promise.resolve([]),
     drift: () => ({ drift: false, findings: [] }),
     faces: (route) => ({ wsdl: route.id === "lookup" ? "/mconnect/soap/x/Y" : undefined, rest: `/mconnect/rest/${route.contract.id}` }),
   });

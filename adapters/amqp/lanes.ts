@@ -15,6 +15,8 @@ import { declareBase, declareLane } from "./topology.ts";
 export interface Lanes {
   take(lane: Lane, window: number, handler: (message: Taken) => void): Promise<Taking>;
   depth(lane: Lane): Promise<number | undefined>;
+  /** Deletes the queue with what it holds, where it is. */
+  forget(lane: Lane): Promise<void>;
   /** Lanes of ours that hold messages of this routing key. */
   of(this: void, key: string): readonly Tended[];
   /** Resolves when every lane is there, or after `ms`. */
@@ -142,6 +144,16 @@ export function createLanes(link: Link, names: Names): Lanes {
         if (error instanceof Error && "code" in error && error.code === 404) return 0;
         if (link.model() === undefined) throw link.away();
         return undefined;
+      } finally {
+        void shut(channel);
+      }
+    },
+    async forget(lane) {
+      const channel = await openChannel(await link.connected(), link.options.onError);
+      try {
+        await channel.deleteQueue(names.lane(lane)); // the server says nothing of one that is not there
+      } catch (error) {
+        throw link.model() === undefined ? link.away() : asBusError(error);
       } finally {
         void shut(channel);
       }

@@ -99,6 +99,11 @@ export async function openAmqpBroker(options: AmqpBrokerOptions): Promise<Broker
       open();
       return lanes.depth(lane);
     },
+    async forget(lane) {
+      open();
+      await lanes.forget(lane);
+      known.delete(names.lane(lane));
+    },
     async request(topic, envelope, timeout) {
       open();
       return requests.request(topic, envelope, timeout);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { JournalRecord } from "#bus/journal/record.ts";
-import type { Clock } from "#bus/ports.ts";
+import { Redeliver, type Clock } from "#bus/ports.ts";
 import { codeOf, eventually } from "#test/conformance/cases.ts";
 import { envelope } from "#test/conformance/transport.ts";
 import { openEmbedded, realClock, type Embedded, type EmbeddedLimits } from "./engine.ts";
@@ -349,6 +349,50 @@ describe("retention", () => {
     await again.retain({ maxBytes: 1 });
     expect(await files()).toEqual(["0000000000000011.log"]);
     expect(await again.journal.append([record(12)])).toEqual([{ position: 13 }]);
+  });
+  it("keeps what somebody else still needs, and the bodies that its records name", async () => {
+    const clock = { ...realClock, now: () => T0 };
+    const engine = await open({}, clock);
+    for (const hour of [0, 5]) {
+      clock.now = () => T0 + hour * HOUR;
+      await engine.store.blobs.put(`claim/${hour}`, Uint8Array.of(1));
+      for (let n = 0; n < 3; n++) await engine.journal.append([record(hour * HOUR, { original: new Uint8Array(70_000) })]);
+    }
+    clock.now = () => T0 + 100 * HOUR;
+    expect(await engine.retain({ maxAge: HOUR, keepFrom: 2, blobs: "claim/" })).toEqual({ records: 1, blobs: 0 });
+    expect(await engine.retain({ maxAge: HOUR, keepFrom: 5, blobs: "claim/" })).toEqual({ records: 3, blobs: 1 });
+    expect(await engine.store.blobs.read("claim/5")).toBeDefined();
+    expect((await engine.journal.read(1, 100)).map(({ position }) => position)).toEqual([5, 6]);
+  });
+  it("is held back by a group that nobody subscribes, until it is forgotten", async () => {
+    const engine = await open({}, noon(T0 + 100 * HOUR));
+    for (const name of ["goes", "stays"])
+      await engine.transport
+        .subscribe("t", name, { concurrency: 1, ordered: false, from: name === "goes" ? "start" : "new" }, () =>
+          Promise.reject(new Error("never")),
+        )
+        .then((one) => one.close());
+    await fill(engine, "t");
+    await engine.place("t", "stays", 500);
+    expect((await engine.groups()).map(({ topic, name, scan }) => `${topic} ${name} ${scan}`)).toEqual(["t goes 0", "t stays 500"]);
+    expect((await engine.retain({ maxAge: HOUR })).records).toBe(0);
+    await engine.forget("t", "goes");
+    await engine.forget("t", "goes");
+    expect((await engine.groups()).map(({ name }) => name)).toEqual(["stays"]);
+    expect((await engine.retain({ maxAge: HOUR })).records).toBe(450);
+  });
+  it("tells what a group has not finished, until it is placed behind it", async () => {
+    const engine = await open({}, noon(T0));
+    await fill(engine, "t");
+    const subscription = await engine.transport.subscribe("t", "g", { concurrency: 500, ordered: false, from: "start" }, ({ position }) =>
+      position % 100 === 7 ? Promise.reject(new Redeliver(HOUR)) : Promise.resolve(),
+    );
+    await eventually(async () => (await subscription.state()).waiting === 5 && (await subscription.state()).lag === 5, "all but five");
+    await subscription.close();
+    const [group] = await engine.groups();
+    expect(group?.retries.map(({ position, attempt }) => `${position} ${attempt}`)).toEqual(["7 1", "107 1", "207 1", "307 1", "407 1"]);
+    await engine.place("t", "g", 500);
+    expect((await engine.groups())[0]).toMatchObject({ scan: 500, retries: [] });
   });
   it("refuses a size that is no size", async () => {
     expect(await codeOf((await open()).retain({ maxBytes: 0 }))).toBe("configuration");

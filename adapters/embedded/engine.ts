@@ -9,7 +9,8 @@ import type { Clock, Journal, Store, Transport } from "#bus/ports.ts";
 import { openChannel } from "./channel.ts";
 import { openJournal, openLogWriter } from "./journal.ts";
 import type { EngineStats } from "./operations.ts";
-import type { LogTime, TopicIds } from "./packer.ts";
+import { topicId, type LogTime, type TopicIds } from "./packer.ts";
+import type { NamedGroup } from "./protocol.ts";
 import type { Retained } from "./retention.ts";
 import { openStore } from "./store.ts";
 import { openTransport } from "./transport.ts";
@@ -52,8 +53,8 @@ export const DEFAULT_LIMITS: EmbeddedLimits = {
 
 export type EmbeddedOptions = Readonly<{ dataDir: string; clock?: Clock; limits?: Partial<EmbeddedLimits> }>;
 
-/** Ages in milliseconds. `blobs`: prefix of blob ids that age with the log (claim checks); others are never touched. */
-export type Retention = Readonly<{ maxAge?: number; maxBytes?: number; blobs?: string; ignoreGroups?: boolean }>;
+/** Ages in milliseconds. `keepFrom`: first position that must stay. `blobs`: prefix of blob ids that go with the log (claim checks); others are never touched. */
+export type Retention = Readonly<{ maxAge?: number; maxBytes?: number; keepFrom?: number; blobs?: string; ignoreGroups?: boolean }>;
 
 export type Embedded = Readonly<{
   journal: Journal;
@@ -62,6 +63,12 @@ export type Embedded = Readonly<{
   stats(): Promise<EngineStats & Readonly<{ queuedBytes: number }>>;
   /** Deletes what is older or beyond the size, in small slices; never what a consumer group still needs unless told. */
   retain(rules: Retention): Promise<Readonly<{ records: number; blobs: number }>>;
+  /** All consumer groups, as they lie in the store; those that work now are written some milliseconds late. */
+  groups(): Promise<readonly NamedGroup[]>;
+  /** A group that nobody subscribes begins as a new one. */
+  forget(topic: string, name: string): Promise<void>;
+  /** A group that nobody subscribes has finished all up to a position. */
+  place(topic: string, name: string, position: number): Promise<void>;
   /** SQLite's own integrity check; `["ok"]` when all is well. */
   check(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -99,6 +106,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
         op: "retain",
         before,
         maxBytes: rules.maxBytes ?? Infinity,
+        keepFrom: rules.keepFrom ?? Infinity,
         blobs: rules.blobs,
         ignoreGroups: rules.ignoreGroups ?? false,
       } as const;
@@ -112,6 +120,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       }
       return { records, blobs };
     },
+    groups: () => channel.ask<NamedGroup[]>({ op: "groups" }),
+    forget: (topic, name) => channel.ask<void>({ op: "forget", topic, name }),
+    place: (topic, name, scan) => channel.ask<void>({ op: "place", topic: topicId(channel.draft(), topics, topic), name, scan }),
     check: () => channel.ask<string[]>({ op: "check" }),
     close,
   };

@@ -26,6 +26,10 @@ export function runWrite(state: State, op: Op): unknown {
       return documents.putBlob(op);
     case "blob-remove":
       return documents.removeBlob(op.id);
+    case "forget":
+      return consumers.forget(op);
+    case "place":
+      return consumers.place(op);
     case "retain":
       return retain(state, op);
     default:
@@ -55,6 +59,8 @@ export function runRead(state: State, op: Op): unknown {
       return documents.find(op);
     case "blob-read":
       return documents.readBlob(op.id);
+    case "groups":
+      return state.consumers.all();
     case "stats":
       return stats(state);
     case "check":

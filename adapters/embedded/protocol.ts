@@ -16,7 +16,9 @@ export type WriteOp =
   | Readonly<{ op: "remove"; collection: number; id: string }>
   | Readonly<{ op: "blob"; id: string; bytes: Uint8Array; time: number }>
   | Readonly<{ op: "blob-remove"; id: string }>
-  | Readonly<{ op: "retain"; before: number; maxBytes: number; blobs: string | undefined; ignoreGroups: boolean }>;
+  | Readonly<{ op: "forget"; topic: string; name: string }>
+  | Readonly<{ op: "place"; topic: number; name: string; scan: number }>
+  | Readonly<{ op: "retain"; before: number; maxBytes: number; keepFrom: number; blobs: string | undefined; ignoreGroups: boolean }>;
 
 /** A read; answered after the batch's transaction. */
 export type ReadOp =
@@ -43,6 +45,7 @@ export type ReadOp =
       after: string;
     }>
   | Readonly<{ op: "blob-read"; id: string }>
+  | Readonly<{ op: "groups" }>
   | Readonly<{ op: "stats" }>
   | Readonly<{ op: "check" }>;
 
@@ -61,6 +64,8 @@ export const WRITES: ReadonlySet<string> = new Set([
   "remove",
   "blob",
   "blob-remove",
+  "forget",
+  "place",
   "retain",
 ]);
 
@@ -98,6 +103,9 @@ export type Found = Readonly<{ records: Records; next: number | undefined }>;
 export type Page = Readonly<{ records: Records; scanned: number; end: boolean }>;
 export type RetryRow = Readonly<{ position: number; attempt: number; nextAt: number; firstAt: number }>;
 export type GroupRow = Readonly<{ group: number; scan: number; pending: Float64Array; retries: readonly RetryRow[] }>;
+
+/** A group, whether anybody subscribes it or not. */
+export type NamedGroup = Readonly<{ topic: string; name: string; scan: number; pending: Float64Array; retries: readonly RetryRow[] }>;
 
 export type Opening = Readonly<{ dataDir: string; cacheBytes: number; runRecords: number; checkpointPages: number; fileBytes: number }>;
 /** The worker's first message. */

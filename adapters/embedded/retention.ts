@@ -6,6 +6,8 @@ import type { WriteOp } from "./protocol.ts";
 import type { State } from "./state.ts";
 
 const SLICE = 64;
+/** A body is put aside before its record is written: within this time. */
+const BLOB_SLACK = 3_600_000;
 
 export type Retained = Readonly<{ records: number; blobs: number; /** Call again. */ more: boolean }>;
 
@@ -13,7 +15,7 @@ export function retain(state: State, op: Extract<WriteOp, { op: "retain" }>): Re
   if (!(op.before >= 0) || !(op.maxBytes > 0))
     throw new EngineFault("configuration", "retention needs an age of at least 0 and a size above 0");
   const { db, blocks } = state;
-  const floor = op.ignoreGroups ? Infinity : state.consumers.floor(state.topics);
+  const floor = Math.min(op.keepFrom, op.ignoreGroups ? Infinity : state.consumers.floor(state.topics));
   let over = op.maxBytes === Infinity ? 0 : usedBytes(state) - op.maxBytes;
   const rows = db.prepare("SELECT first, count, last, length(bytes) + size AS bytes FROM block ORDER BY first LIMIT ?").all(SLICE);
   let records = 0;
@@ -27,7 +29,7 @@ export function retain(state: State, op: Extract<WriteOp, { op: "retain" }>): Re
     end = next;
   }
   if (end > 0) dropBelow(state, end);
-  const blobs = op.blobs === undefined ? 0 : dropBlobs(state, op.before, op.blobs);
+  const blobs = op.blobs === undefined ? 0 : dropBlobs(state, blobsBefore(state, op.before), op.blobs);
   return { records, blobs, more: (end > 0 && rows.length === SLICE && Number(rows.at(-1)?.["first"]) < end) || blobs === SLICE };
 }
 
@@ -41,6 +43,12 @@ function dropBelow(state: State, end: number): void {
   const keep = blocks.recent.findIndex((block) => block.first >= end);
   const gone = blocks.recent.splice(0, keep < 0 ? blocks.recent.length : keep);
   for (const block of gone) blocks.recentBytes -= block.bytes.length;
+}
+
+/** Bodies go with the records that name them, which were written soon after: those of records that stay, stay. */
+function blobsBefore(state: State, before: number): number {
+  const kept = state.db.prepare("SELECT time FROM block ORDER BY first LIMIT 1").get();
+  return kept === undefined ? before : Math.min(before === 0 ? Infinity : before, Number(kept["time"]) - BLOB_SLACK);
 }
 
 function dropBlobs(state: State, before: number, prefix: string): number {

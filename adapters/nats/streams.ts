@@ -43,6 +43,8 @@ export type Streams = Readonly<{
   /** Makes the lane where it is missing. */
   ensureLane(lane: Lane, window: number): Promise<LaneState>;
   laneInfo(lane: Lane): Promise<ConsumerInfo | undefined>;
+  /** The lane is gone; what only it kept goes with it. */
+  forgetLane(lane: Lane): Promise<void>;
 }>;
 
 /** Was the lane made just now, and up to which sequence of the stream was anything of it ever handed out? */
@@ -71,6 +73,10 @@ export async function openStreams(link: Link): Promise<Streams> {
       return patiently(link, () => makeLane(manager, streams, lane, window));
     },
     laneInfo: (lane) => absent(manager.consumers.info(name, streams.lane(lane)), CONSUMER_MISSING, STREAM_MISSING),
+    forgetLane: (lane) =>
+      patiently(link, async () => {
+        await absent(manager.consumers.delete(name, streams.lane(lane)), CONSUMER_MISSING, STREAM_MISSING);
+      }),
   };
   return streams;
 }

@@ -70,6 +70,10 @@ export async function openNatsBroker(settings: NatsSettings): Promise<Broker> {
       });
       return info ? info.num_pending + info.num_ack_pending : 0;
     },
+    async forget(lane) {
+      link.guard();
+      await streams.forgetLane(lane);
+    },
     async request(topic, envelope, timeout) {
       link.guard();
       return ask(link, streams, topic, envelope, timeout);

@@ -11,6 +11,8 @@ export interface CursorFile {
   write(values: CursorValues): Promise<void>;
 }
 
+export const idOfLane = ({ topic, group, partition }: Lane): string => `${topic}\n${group}\n${partition}`;
+
 /** Opens it, or begins it at a position; `countAt` says how many messages of the lane lie up to there. */
 export async function openCursorFile(
   cursors: Collection<CursorDocument>,
@@ -18,7 +20,7 @@ export async function openCursorFile(
   begin: () => Promise<number>,
   countAt: (floor: number) => number,
 ): Promise<CursorFile> {
-  const id = `${lane.topic}\n${lane.group}\n${lane.partition}`;
+  const id = idOfLane(lane);
   const known = await cursors.get(id);
   if (known) await cursors.update(id, known.version, known.value);
   else {

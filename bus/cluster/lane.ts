@@ -7,7 +7,7 @@ import type { Envelope } from "../envelope.ts";
 import { asBusError } from "../errors.ts";
 import type { Clock, Collection, Journal } from "../ports.ts";
 import { createCursor, type CursorDocument, type GroupCursor } from "./cursor.ts";
-import { openCursorFile } from "./cursor-file.ts";
+import { idOfLane, openCursorFile } from "./cursor-file.ts";
 import { createKeys, type Work } from "./keys.ts";
 import type { Lease } from "./lease.ts";
 import type { ParkedMessages } from "./parked.ts";
@@ -59,7 +59,7 @@ const LONG_SILENCE = 15_000;
 
 export async function openLane(parts: LaneParts): Promise<RunningLane> {
   const { lane, broker, journal, clock, relay, lease } = parts;
-  const id = `${lane.topic}\n${lane.group}\n${lane.partition}`;
+  const id = idOfLane(lane);
   const file = await openCursorFile(parts.cursors, lane, parts.begin, (floor) =>
     floor > 0 ? relay.last(lane.topic, lane.partition).count : 0,
   );

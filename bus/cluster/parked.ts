@@ -16,6 +16,10 @@ export type Parked = {
 
 export interface ParkedMessages {
   load(lane: string): Promise<readonly Parked[]>;
+  /** Position of the first that waits in a lane. */
+  first(lane: string): Promise<number | undefined>;
+  /** Nothing of the lane waits any more. */
+  forget(lane: string): Promise<void>;
   put(parked: Parked): Promise<void>;
   remove(parked: Pick<Parked, "lane" | "position">): Promise<void>;
 }
@@ -39,6 +43,16 @@ export async function openParked(store: Store): Promise<ParkedMessages> {
         after = page.length < PAGE ? undefined : page.at(-1)?.id;
       } while (after !== undefined);
       return all.sort((a, b) => a.position - b.position);
+    },
+    async first(lane) {
+      return (await documents.find({ where: { lane }, limit: 1 }))[0]?.value.position; // in order of id, which is the order of positions
+    },
+    async forget(lane) {
+      for (;;) {
+        const page = await documents.find({ where: { lane }, limit: PAGE });
+        for (const { id } of page) await documents.remove(id);
+        if (page.length < PAGE) return;
+      }
     },
     async put(parked) {
       const id = idOf(parked);

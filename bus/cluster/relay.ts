@@ -34,8 +34,10 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-type Saved = { cursor: number; last: { [topic: string]: [position: number, count: number] } };
-type Part = { id: string; version: number; saved: Saved; senders: Map<string, Sender>; saving: Promise<void> };
+/** `last`: where the chain of each topic stood at the cursor. */
+export type RelayDocument = { cursor: number; last: { [topic: string]: [position: number, count: number] } };
+export const idOfPart = (partition: Partition): string => `partition ${partition}`;
+type Part = { id: string; version: number; saved: RelayDocument; senders: Map<string, Sender>; saving: Promise<void> };
 
 const PAGE = 500;
 const SAVE_EVERY = 500;
@@ -45,7 +47,7 @@ const ZERO: Link = { position: 0, count: 0 };
 
 export async function startRelay(parts: RelayParts): Promise<Relay> {
   const { broker, journal, clock, partitions } = parts;
-  const cursors: Collection<Saved> = await parts.store.collection<Saved>("relay");
+  const cursors: Collection<RelayDocument> = await parts.store.collection<RelayDocument>("relay");
   const owned = new Map<Partition, Part>();
   const stop = new AbortController();
   /** Everything up to here was given to the senders. */
@@ -167,9 +169,9 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
   const loops = [loop(), keep()];
   return {
     async gained(partition) {
-      const id = `partition ${partition}`;
+      const id = idOfPart(partition);
       const known = await cursors.get(id);
-      const saved: Saved = known?.value ?? { cursor: 0, last: {} };
+      const saved: RelayDocument = known?.value ?? { cursor: 0, last: {} };
       // written at once, so that a former owner's writes are refused from here on
       if (known) await cursors.update(id, known.version, saved);
       else await cursors.insert(id, saved);

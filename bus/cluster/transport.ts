@@ -7,13 +7,15 @@ import type { Envelope } from "../envelope.ts";
 import { BusError } from "../errors.ts";
 import type { JournalRecord } from "../journal/record.ts";
 import type { Clock, Collection, Journal, Store, Subscription, SubscribeOptions, Transport } from "../ports.ts";
+import type { GroupKeeping } from "../keep/keeping.ts";
 import type { CursorDocument } from "./cursor.ts";
 import { openGroup, type Group, type Member } from "./group.ts";
 import { openLane } from "./lane.ts";
+import { createKeeping } from "./keeping.ts";
 import { createLeases, type Lease, type Leases } from "./lease.ts";
 import { openParked } from "./parked.ts";
 import { MOST_PARTITIONS } from "./partition.ts";
-import { startRelay } from "./relay.ts";
+import { startRelay, type RelayDocument } from "./relay.ts";
 import { startShares } from "./shares.ts";
 
 export type BrokerTransportParts = Readonly<{
@@ -37,6 +39,7 @@ export type BrokerTransport = Transport &
     journal: Journal;
     /** Leases over the same store, for what only one node may do. */
     leases: Leases;
+    keeping: GroupKeeping;
   }>;
 
 type Open = { readonly topic: string; readonly name: string; readonly group: Group };
@@ -52,6 +55,8 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
   await samePartitions(store, partitions);
   const cursors: Collection<CursorDocument> = await store.collection<CursorDocument>("cursors");
   const parked = await openParked(store);
+  const relays: Collection<RelayDocument> = await store.collection<RelayDocument>("relay");
+  const keeping = createKeeping({ broker, journal: parts.journal, partitions, cursors, relays, parked });
   const sole = parts.journal.writers === "one";
   const leases = await createLeases({ store, clock, node: parts.node, sole });
   const relay = await startRelay({ broker, journal: parts.journal, store, clock, partitions, onError });
@@ -195,6 +200,14 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
   return {
     journal,
     leases,
+    keeping: {
+      ...keeping,
+      async forget(name) {
+        if (groups.has(`${name.topic}\n${name.group}`))
+          throw new BusError("store-conflict", `group ${name.group} is at work in this process`);
+        await keeping.forget(name);
+      },
+    },
     async publish(topic, envelope) {
       refuseClosed();
       await journal.append([publication(topic, envelope, clock.now())]);

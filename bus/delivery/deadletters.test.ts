@@ -95,6 +95,18 @@ describe("a dead letter", () => {
     expect(await admin.list()).toEqual([]);
   });
 
+  it("says which record of the journal the open ones need, and nothing when none is open", async () => {
+    const { world, admin } = await setUp();
+    expect(await world.deadletters.needs()).toBe(Infinity);
+    await die(world, "a", "b");
+    const [older, newer] = (await admin.list()).toSorted((a, b) => a.position - b.position);
+    expect(await world.deadletters.needs()).toBe(older?.position);
+    await admin.discard({ ids: [older?.id ?? ""] }, ...BY);
+    expect(await world.deadletters.needs()).toBe(newer?.position);
+    await admin.discard({ ids: [newer?.id ?? ""] }, ...BY);
+    expect(await world.deadletters.needs()).toBe(Infinity);
+  });
+
   it("lists newest first, by filter and in pages", async () => {
     const { world, admin } = await setUp();
     for (const id of ["a", "b", "c"]) {

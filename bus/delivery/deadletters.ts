@@ -2,6 +2,7 @@
  * Messages that failed for good. The journal keeps the message itself (whole envelope, bytes as received); a document of the store
  * keeps where it stands: open, replayed or discarded. One message is one dead letter of a branch, however often it fails there.
  */
+import { keepClaim } from "../claim-check.ts";
 import type { Envelope } from "../envelope.ts";
 import { BusError, type ErrorClass } from "../errors.ts";
 import type { StoredRecord } from "../journal/record.ts";
@@ -85,6 +86,8 @@ export interface DeadLetters {
   record(death: Death): Promise<void>;
   /** Removes what was kept long enough; gives how many. */
   expire(): Promise<number>;
+  /** Position of the first record of the journal that an open dead letter needs; Infinity = none. */
+  needs(): Promise<number>;
   admin(parts: Readonly<{ find: FindRoute; recheck?: Recheck }>): DeadLetterAdmin;
 }
 
@@ -103,6 +106,7 @@ export async function createDeadLetters(parts: DeadLetterParts): Promise<DeadLet
     const now = clock.now();
     const key = keyOf(death);
     const [known] = await letters.find({ where: { key }, limit: 1 });
+    await keepClaim(store, death.envelope);
     const [appended] = await journal.append([recordOf(death, now)]);
     const letter = letterOf(death, { key, now, position: appended?.position ?? 0, known: known?.value });
     if (known) await letters.update(known.id, known.version, letter);
@@ -165,6 +169,16 @@ export async function createDeadLetters(parts: DeadLetterParts): Promise<DeadLet
         for (const { id } of old) if (await letters.remove(id)) removed++;
         if (old.length < PAGE) return removed;
       }
+    },
+    async needs() {
+      let first = Infinity;
+      let after: string | undefined;
+      do {
+        const page = await list({ limit: PAGE, ...(after === undefined ? undefined : { after }) });
+        for (const { position } of page) first = Math.min(first, position);
+        after = page.length < PAGE ? undefined : page.at(-1)?.id;
+      } while (after !== undefined);
+      return first;
     },
     admin: (given) => ({
       list,

@@ -202,6 +202,26 @@ export function brokerSuite(name: string, features: readonly string[], create: (
       await after.countDistinct(2);
       expect(after.distinct()).toEqual([2, 3]);
     });
+    test("a lane that was forgotten holds nothing, is no trouble to others, and begins anew", async ({ port }) => {
+      const stays = await collect(port, { ...LANE, group: "stays" }, true);
+      const goes = await collect(port, LANE, false, 2);
+      await sendAll(
+        port,
+        numbers(1, 11).map((n) => carried(n)),
+      );
+      await goes.count(2);
+      await goes.taking.close();
+      await port.forget(LANE);
+      await port.forget(LANE);
+      expect((await port.depth(LANE)) ?? 0).toBe(0);
+      const anew = await collect(port, LANE, true);
+      await sendAll(
+        port,
+        numbers(11, 16).map((n) => carried(n)),
+      );
+      await Promise.all([anew.count(5), stays.countDistinct(15)]);
+      expect([anew.positions(), stays.distinct()]).toEqual([numbers(11, 16), numbers(1, 16)]);
+    });
     test("the window bounds what is handed out and unsettled", async ({ port }) => {
       const got = await collect(port, LANE, false, 5);
       await sendAll(

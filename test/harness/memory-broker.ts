@@ -100,6 +100,10 @@ export function createMemoryBroker(disk: BrokerDisk = createBrokerDisk(), vices:
       const queue = queueOf(nameOf(lane));
       return Promise.resolve([...queue.consumers].reduce((sum, { unsettled }) => sum + unsettled.size, queue.waiting.length));
     },
+    async forget(lane) {
+      guard();
+      disk.queues.delete(nameOf(lane));
+    },
     async request(topic, envelope, timeout) {
       guard();
       const handler = responders.get(topic)?.[0];
