@@ -6,6 +6,7 @@ import { openEmbedded, type Embedded } from "#adapters/embedded/engine.ts";
 import type { SchemaRegistry } from "#adapters/schema-registry/model.ts";
 import { createEmbeddedRegistry } from "#adapters/schema-registry/registry.ts";
 import type { Broker, Hazard } from "#bus/broker.ts";
+import { changeTransport, type EmbeddedGroups } from "#bus/cluster/change.ts";
 import type { Leases } from "#bus/cluster/lease.ts";
 import { openBrokerTransport } from "#bus/cluster/transport.ts";
 import type { GroupKeeping } from "#bus/keep/keeping.ts";
@@ -25,6 +26,8 @@ export type Base = Readonly<{
   transport?: Transport;
   /** The groups of that transport. */
   keeping?: GroupKeeping;
+  /** The groups of the embedded engine, whatever moves messages now. */
+  embedded?: EmbeddedGroups;
   retain: Retain;
   hazards(): Promise<readonly Hazard[]>;
   close(): Promise<void>;
@@ -102,11 +105,13 @@ async function transportOf(
   broker: Broker | undefined,
 ): Promise<Pick<Engines, "journal" | "transport" | "leases" | "keeping">> {
   const { clock, onError, settings } = parts;
+  const { journal, store, embedded } = base;
+  const { node, partitions } = settings;
+  await changeTransport({ to: broker?.name ?? "embedded", journal, store, clock, node, partitions, embedded });
   if (broker) {
-    const { node, partitions } = settings;
-    const transport = await openBrokerTransport({ broker, journal: base.journal, store: base.store, clock, node, partitions, onError });
-    const { journal, leases, keeping } = transport;
-    return { journal, transport, keeping, leases: journal.writers === "one" ? undefined : leases };
+    const transport = await openBrokerTransport({ broker, journal, store, clock, node, partitions, onError });
+    const { leases, keeping } = transport;
+    return { journal: transport.journal, transport, keeping, leases: journal.writers === "one" ? undefined : leases };
   }
   if (!base.transport || !base.keeping)
     throw new BusError("configuration", "MBUS_STORE=mongodb needs MBUS_TRANSPORT=nats or MBUS_TRANSPORT=amqp");
@@ -122,7 +127,7 @@ async function registryOf({ schemaRegistryUrl: url }: Settings, store: Store): P
   return { registry: await openConfluentRegistry({ url }), texts: await keptTexts(store), served: undefined };
 }
 
-const OPENERS: Openers = { base: openBase, broker: openBroker };
+export const OPENERS: Openers = { base: openBase, broker: openBroker };
 
 async function openBase({ settings, dataDir, clock }: EngineParts): Promise<Base> {
   if (settings.store === "mongodb") {
@@ -135,6 +140,7 @@ async function openBase({ settings, dataDir, clock }: EngineParts): Promise<Base
   return {
     ...engine,
     keeping: keepingOf(engine),
+    embedded: groupsOf(engine),
     retain: (rules) => engine.retain({ ...rules, ignoreGroups }),
     hazards: () => Promise.resolve([]),
   };
@@ -145,6 +151,26 @@ function keepingOf(engine: Embedded): GroupKeeping {
   return {
     groups: async () => (await engine.groups()).map(({ topic, name }) => ({ topic, group: name })),
     needs: () => Promise.resolve(Infinity),
+    forget: ({ topic, group }) => engine.forget(topic, group),
+  };
+}
+
+function groupsOf(engine: Embedded): EmbeddedGroups {
+  return {
+    all: async () =>
+      (await engine.groups()).map(({ topic, name, scan, pending, retries }) => ({
+        topic,
+        group: name,
+        scan,
+        unfinished: [
+          ...Array.from({ length: Math.floor(pending.length / 3) }, (_, n) => {
+            const [position = 0, attempts = 0, firstAt = 0] = pending.subarray(n * 3, n * 3 + 3);
+            return { position, attempts, firstAt, due: 0 };
+          }),
+          ...retries.map(({ position, attempt, nextAt, firstAt }) => ({ position, attempts: attempt, firstAt, due: nextAt })),
+        ],
+      })),
+    place: ({ topic, group }, position) => engine.place(topic, group, position),
     forget: ({ topic, group }) => engine.forget(topic, group),
   };
 }

@@ -8,7 +8,8 @@ import type { ParkedMessages } from "./parked.ts";
 import { idOfPart, type RelayDocument } from "./relay.ts";
 
 export type KeepingParts = Readonly<{
-  broker: Broker;
+  /** Undefined = there is none any more; then nothing can be forgotten of it. */
+  broker: Broker | undefined;
   journal: Journal;
   partitions: number;
   cursors: Collection<CursorDocument>;
@@ -56,7 +57,7 @@ export function createKeeping(parts: KeepingParts): GroupKeeping {
     },
     async forget(name) {
       for (const lane of lanesOf(name)) {
-        await broker.forget(lane);
+        await broker?.forget(lane);
         await parked.forget(idOfLane(lane));
         await cursors.remove(idOfLane(lane));
       }

@@ -95,6 +95,15 @@ describe("known groups", () => {
     expect(await hours(known, clock, 7 * 24 + 1)).toEqual([{ topic: "t", group: "old" }]);
   });
 
+  it("are not forgotten before their time, whoever asks", async () => {
+    const { clock, gone, node } = world();
+    const known = await node();
+    await (await known.transport.subscribe("t", "g", OPTIONS, quiet)).close();
+    await hours(known, clock, 7 * 24 - 1);
+    await expect(known.forget(NAME)).rejects.toMatchObject({ code: "store-conflict" });
+    expect(gone).toEqual([]);
+  });
+
   it("are not forgotten when somebody took them up after they were counted", async () => {
     const { clock, gone, node } = world();
     const [a, b] = [await node(), await node()];

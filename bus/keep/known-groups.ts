@@ -122,9 +122,7 @@ export async function openKnownGroups(parts: KnownGroupsParts): Promise<KnownGro
       return over;
     },
     async forget(name) {
-      const went = await change(name, (known) =>
-        known && lost(known) && known.missed >= grace ? { ...known, going: clock.now() } : undefined,
-      );
+      const went = await change(name, (known) => (known && known.missed >= grace ? { ...known, going: clock.now() } : undefined));
       if (!went) throw new BusError("store-conflict", `group ${name.group} of topic ${name.topic} is in use again`);
       await keeping.forget(name);
       await documents.remove(idOf(name));
