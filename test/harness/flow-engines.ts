@@ -56,8 +56,9 @@ async function amqpEngine(): Promise<FlowEngine | undefined> {
     name: "RabbitMQ",
     async place() {
       const name = `place-${(places += 1)}`;
-      await addVirtualHost(server, name);
-      return { env: { MBUS_TRANSPORT: "amqp", AMQP_URL: `${server.url}/${name}` }, server };
+      const first = places === 1; // the virtual host that is there by itself, also after the server's data was wiped
+      if (!first) await addVirtualHost(server, name);
+      return { env: { MBUS_TRANSPORT: "amqp", AMQP_URL: first ? server.url : `${server.url}/${name}` }, server };
     },
     close: () => server.close(),
   };

@@ -18,6 +18,8 @@ export type Load = Readonly<{
   run(bus: BusProcess, signal: AbortSignal, pause?: number): Promise<void>;
 }>;
 
+/** Goes on from load to load: several can follow on one bus, with ids of their own and revisions that grow. */
+let sequence = 0;
 const EVENT_LANES = 6;
 const LANES = 8;
 const PERSONS = 16;
@@ -27,7 +29,6 @@ export function createLoad(): Load {
   const commands = new Set<string>();
   const refusals: Refusal[] = [];
   const inHand: (number | undefined)[] = Array.from({ length: LANES }, () => undefined);
-  let sequence = 0;
 
   async function lane(at: number, bus: BusProcess, signal: AbortSignal, pause: number): Promise<void> {
     const event = at < EVENT_LANES;
@@ -35,7 +36,7 @@ export function createLoad(): Load {
       const n = (inHand[at] ??= sequence += 1);
       const id = `${event ? "e" : "c"}-${n}`;
       const answer = await attempt(() =>
-        event ? tell(bus, { id, person: idnp(at * PERSONS + (n % PERSONS)), revision: n }) : apply(bus, { id, application: `A-${n}` }),
+        event ? tell(bus, { id, person: idnp(at * PERSONS + (n % PERSONS)), revision: n }) : apply(bus, { id, application: `A-${id}` }),
       );
       if (answer?.status === (event ? 200 : 202)) {
         (event ? events : commands).add(id);
