@@ -19,18 +19,22 @@ export function readMedia(contentType: string | undefined): Media {
 }
 
 function parseMedia(contentType: string): Media {
-  const [type = "", ...rest] = contentType.split(";");
-  const parameters = new Map(rest.map(parameter));
+  const [type = ""] = contentType.split(";", 1);
+  const parameters = [...contentType.slice(type.length).matchAll(PARAMETER)].map(
+    ([, name = "", value = ""]) => [name.toLowerCase(), unquote(value.trim())] as const,
+  );
   const version = VERSIONS.get(type.trim().toLowerCase());
   if (version === undefined)
     throw new BusError(
       "media-type",
       `Content-Type is "${type.trim().slice(0, 80)}"; send text/xml for SOAP 1.1 or application/soap+xml for SOAP 1.2`,
     );
-  const charset = parameters.get("charset");
-  if (charset !== undefined && charset.toLowerCase() !== "utf-8")
-    throw new BusError("media-type", `the charset is "${charset.slice(0, 40)}"; only utf-8 is taken`);
-  return { version, action: parameters.get("action") };
+  // Whoever repeats a parameter may mean either: each has to be right.
+  const charset = parameters.find(([name, value]) => name === "charset" && value.toLowerCase() !== "utf-8")?.[1];
+  if (charset !== undefined) throw new BusError("media-type", `the charset is "${charset.slice(0, 40)}"; only utf-8 is taken`);
+  const actions = new Set(parameters.filter(([name]) => name === "action").map(([, value]) => value));
+  if (actions.size > 1) throw new BusError("media-type", "the Content-Type names two actions; send one");
+  return { version, action: [...actions][0] };
 }
 
 /** Version to answer in when the request could not be read. */
@@ -45,10 +49,8 @@ const VERSIONS = new Map<string, SoapVersion>([
   ["application/soap+xml", "1.2"],
 ]);
 
-function parameter(text: string): [string, string] {
-  const at = text.indexOf("=");
-  return at < 0 ? [text.trim().toLowerCase(), ""] : [text.slice(0, at).trim().toLowerCase(), unquote(text.slice(at + 1).trim())];
-}
+/** A semicolon inside of quotes ends no parameter: actions are URIs. */
+const PARAMETER = /;\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
 
 function unquote(text: string): string {
   return text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1).replaceAll('\\"', '"') : text;

@@ -1,6 +1,7 @@
 /** CloudEvents 1.0.2: attributes as `ce-` headers (binary mode, over HTTP and NATS) or members (structured mode), in and out. */
 import type { Envelope } from "../envelope.ts";
 import { BusError } from "../errors.ts";
+import { isTraceparent } from "./headers.ts";
 
 /** What the bus takes over from an event that came in. Its `source` is only a claim: the certificate says who sends. */
 export type EventFacts = Readonly<{ id: string; subject?: string; correlationId?: string; traceparent?: string }>;
@@ -20,14 +21,24 @@ export function readBinary(headers: Attributes): EventFacts | undefined {
 
 /** Structured mode: the attributes, and the bytes of `data` exactly as they came. Throws json-malformed, http-request, media-type. */
 export function readStructured(bytes: Uint8Array): Readonly<{ event: EventFacts; data: Uint8Array }> {
-  const text = new TextDecoder("utf-8", { fatal: false }).decode(bytes);
-  const members = topMembers(text);
+  const members = topMembers(textOf(bytes));
   if (members.has("data_base64")) throw new BusError("media-type", "data_base64 is not taken here; send the event's JSON as data");
   const data = members.get("data");
   if (data === undefined) throw new BusError("json-violation", "the event has no data", { places: [{ path: "data", text: "is missing" }] });
   const attributes: Record<string, string> = {};
   for (const [name, raw] of members) if (raw.startsWith('"')) attributes[name] = JSON.parse(raw) as string;
   return { event: factsOf(attributes), data: Buffer.from(data, "utf8") };
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Mended bytes would be other data than what was sent. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch (error) {
+    throw new BusError("json-malformed", "the event is not UTF-8", { cause: error });
+  }
 }
 
 function factsOf(attributes: Attributes): EventFacts {
@@ -42,7 +53,7 @@ function factsOf(attributes: Attributes): EventFacts {
     id,
     ...(subject !== undefined && { subject }),
     ...(correlationid !== undefined && { correlationId: correlationid }),
-    ...(traceparent !== undefined && { traceparent }),
+    ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
   };
 }
 

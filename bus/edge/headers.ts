@@ -21,6 +21,8 @@ type Headers = Readonly<Record<string, string | undefined>>;
 /** Visible ASCII: an id travels in headers, file names and broker subjects. */
 const ID = /^[\x21-\x7e]{1,200}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Is this a trace context of W3C's form? What is none is as if it was not sent. */
+export const isTraceparent = (text: string): boolean => TRACEPARENT.test(text);
 const CALL = [
   ["user", "CallingUser"],
   ["entity", "CallingEntity"],
@@ -44,7 +46,7 @@ export function readHeaderFacts(headers: Headers, allowed?: readonly string[]): 
   return {
     ...(id !== undefined && ID.test(id) && { id }),
     ...(correlationId !== undefined && ID.test(correlationId) && { correlationId }),
-    ...(traceparent !== undefined && TRACEPARENT.test(traceparent) && { traceparent }),
+    ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
     ...(wait !== undefined && { waits: Number(wait) * 1000 }),
     call: callOfHeaders(headers),
     headers: allowed === undefined ? businessHeaders(headers) : pick(headers, allowed),
