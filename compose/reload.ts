@@ -2,7 +2,6 @@
  * Follows the administrator's files: reads, lints and compiles them as a whole, then applies what is sound, route by route. A faulty
  * document leaves its route as it runs; the findings and the drift stay visible until the files are right.
  */
-import { stat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bus } from "#bus/bus.ts";
 import { asBusError } from "#bus/errors.ts";
@@ -12,6 +11,7 @@ import type { Route, RouteSet } from "#bus/route/runtime.ts";
 import { readFiles } from "./files.ts";
 import type { Log } from "./log.ts";
 import type { Schemas } from "./schemas.ts";
+import { stamp } from "./stamp.ts";
 import { xmlToJson } from "./xml-to-json.ts";
 
 export type ReloaderParts = Readonly<{
@@ -35,6 +35,7 @@ export interface Reloader {
 const LOOK_EVERY = 1000;
 
 export function createReloader(parts: ReloaderParts): Reloader {
+  const folders = ["routes", "contracts", "config"].map((name) => join(parts.root, name));
   let findings: readonly Finding[] = [];
   let drift = false;
   let seen = "";
@@ -43,7 +44,7 @@ export function createReloader(parts: ReloaderParts): Reloader {
   let looking: Promise<void> = Promise.resolve();
 
   const load = async (): Promise<void> => {
-    seen = await stamp(parts.root);
+    seen = await stamp(folders);
     const read = await readFiles([parts.root], parts.env, parts.variables);
     const compiled = await compileRoutes(read.documents, {
       files: read.files,
@@ -70,7 +71,7 @@ export function createReloader(parts: ReloaderParts): Reloader {
   };
 
   const look = async (): Promise<void> => {
-    if ((await stamp(parts.root)) === seen) return;
+    if ((await stamp(folders)) === seen) return;
     await load().catch((error: unknown) => parts.log.error({ err: error }, "reload failed; what ran before goes on"));
   };
 
@@ -128,23 +129,4 @@ function findingOf(route: Route | undefined, error: unknown): Finding {
     rule: "start",
     text: `route \`${route?.id ?? ""}\` could not start: ${asBusError(error).message}`,
   };
-}
-
-/** Paths, sizes and times of change of all files: what differs when anything was edited. */
-async function stamp(root: string): Promise<string> {
-  const lines: string[] = [];
-  const walk = async (folder: string): Promise<void> => {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) await walk(path);
-      else
-        await stat(path).then(
-          ({ size, mtimeMs }) => lines.push(`${path} ${size} ${mtimeMs}`),
-          () => undefined,
-        );
-    }
-  };
-  for (const folder of ["routes", "contracts", "config"]) await walk(join(root, folder));
-  return lines.toSorted().join("\n");
 }

@@ -20,7 +20,7 @@ export function createSoapOutlet(settings: SoapOutletSettings): Outlet {
     async send(message: Message, signal: AbortSignal) {
       const { envelope, value } = message;
       const body = service.writeRequest(version, operation, value, inSoap ? envelope.call : undefined);
-      const headers = { ...fixed, ...writeHeaderFacts(envelope, inHttp) };
+      const headers = writeHeaderFacts(envelope, inHttp, { ...fixed });
       return readAnswer(settings, await settings.client.request({ method: "POST", url: address, headers, body, maxBytes }, signal));
     },
     // The client is shared with other outlets; its owner closes it.

@@ -8,6 +8,9 @@ import { checkAction, readMedia, versionOf, type Media } from "./media.ts";
 
 export type SoapRequest = Readonly<{ version: SoapVersion; operation: string | undefined; inbound: Inbound }>;
 
+/** An inbound while it is put together: what the sender did not say is left out. */
+type Draft = { -readonly [K in keyof Inbound]: Inbound[K] };
+
 const WSA = "{http://www.w3.org/2005/08/addressing}";
 /** Keys of header blocks, made once. */
 const CALL_BLOCKS = CALL_NAMES.map(([key, name]) => [key, `{https://mconnect.gov.md}${name}`] as const);
@@ -24,10 +27,10 @@ const ANSWERS_HERE = new Set(["http://www.w3.org/2005/08/addressing/anonymous", 
 /** Never throws: a broken request still goes through the bus, so that the journal has a row of it. */
 export function readRequest(request: WebRequest, settings: SoapInletSettings): SoapRequest {
   const mediaType = request.headers["content-type"] ?? "";
-  const { fault: wrongHeader, ...http } = readHeaderFacts(request.headers, settings.headers);
+  const http = readHeaderFacts(request.headers, settings.headers);
   let version = versionOf(mediaType);
   let message: SoapMessage | undefined;
-  let fault: BusError | undefined = wrongHeader;
+  let fault: BusError | undefined = http.fault;
   let call: CallContext = http.call;
   try {
     const media = readMedia(mediaType);
@@ -48,19 +51,23 @@ export function readRequest(request: WebRequest, settings: SoapInletSettings): S
     if (fault !== undefined) throw fault;
     return value ?? {};
   };
-  const ids = message === undefined ? {} : idsOf(message);
   const { route, name } = sourceOf(settings, operation);
-  const inbound: Inbound = {
-    ...http,
-    ...ids,
+  const inbound: Draft = {
     route,
     from: name,
     system: request.system,
     call,
+    headers: http.headers,
     bytes: request.body,
     mediaType,
     read,
   };
+  const id = goodId(message, MESSAGE_ID) ?? http.id;
+  const correlationId = goodId(message, RELATES_TO) ?? http.correlationId;
+  if (id !== undefined) inbound.id = id;
+  if (correlationId !== undefined) inbound.correlationId = correlationId;
+  if (http.traceparent !== undefined) inbound.traceparent = http.traceparent;
+  if (http.waits !== undefined) inbound.waits = http.waits;
   return { version, operation, inbound };
 }
 
@@ -105,11 +112,8 @@ function callOf(message: SoapMessage): CallContext {
   return call;
 }
 
-function idsOf(message: SoapMessage): Readonly<{ id?: string; correlationId?: string }> {
-  const id = message.headers.get(MESSAGE_ID);
-  const correlationId = message.headers.get(RELATES_TO);
-  return {
-    ...(id !== undefined && checkId("", id) === undefined && { id }),
-    ...(correlationId !== undefined && checkId("", correlationId) === undefined && { correlationId }),
-  };
+/** The id in a header block, where it is one. */
+function goodId(message: SoapMessage | undefined, block: string): string | undefined {
+  const id = message?.headers.get(block);
+  return id !== undefined && checkId("", id) === undefined ? id : undefined;
 }

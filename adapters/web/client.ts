@@ -1,8 +1,8 @@
 /** Calls out: one undici pool per origin, keep-alive, no pipelining; the attempt's signal is the only clock. */
 import { Pool } from "undici";
-import { BusError } from "#bus/errors.ts";
+import { asBusError, BusError } from "#bus/errors.ts";
 import type { WebClient } from "#bus/wire.ts";
-import { exchange } from "./exchange.ts";
+import { exchange, type Target } from "./exchange.ts";
 
 export type WebClientSettings = Readonly<{
   /** Connections per origin; default 64. */
@@ -18,19 +18,23 @@ export function createWebClient(settings: WebClientSettings = {}): WebClient {
     if (pool === undefined) pools.set(origin, (pool = openPool(origin, settings)));
     return pool;
   };
-  const targets = new Map<string, URL>();
-  const targetOf = (url: string): URL => {
+  const targets = new Map<string, Target>();
+  const targetOf = (url: string): Target => {
     let target = targets.get(url);
     if (target === undefined) {
-      target = parseAddress(url);
+      const { origin, pathname, search } = parseAddress(url);
+      target = { pool: poolOf(origin), origin, path: pathname + search };
       if (targets.size < 10_000) targets.set(url, target);
     }
     return target;
   };
   return {
-    async request(call, signal) {
-      const target = targetOf(call.url);
-      return exchange(poolOf(target.origin), target, call, signal);
+    request(call, signal) {
+      try {
+        return exchange(targetOf(call.url), call, signal);
+      } catch (error) {
+        return Promise.reject(asBusError(error));
+      }
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));

@@ -214,6 +214,25 @@ describe("requests and answers", () => {
     ]);
   });
 
+  it.each([1, 255, 65_535, 65_536, 65_537, 300_000])(
+    "carry %i bytes of every value unchanged, and text as UTF-8 beside headers that are Latin-1",
+    async (length) => {
+      const host = await open();
+      const bytes = Uint8Array.from({ length: length + 2 }, (_, i) => (i * 7) % 256);
+      const text = "ș€😀".repeat(length / 8 + 1);
+      // a part of a bigger buffer: what stands around it must not leave
+      host.mount("admin", "/bytes", async () => ({ status: 200, body: bytes.subarray(1, length + 1) }));
+      host.mount("admin", "/text", async () => ({ status: 200, headers: { "x-y": "é" }, body: text }));
+      const answer = await fetch(`${host.address.http}/bytes`);
+      expect([answer.headers.get("content-length"), Buffer.compare(await answer.bytes(), bytes.subarray(1, length + 1))]).toEqual([
+        `${length}`,
+        0,
+      ]);
+      const other = await fetch(`${host.address.http}/text`);
+      expect([other.headers.get("x-y"), (await other.text()) === text]).toEqual(["é", true]);
+    },
+  );
+
   it("HEAD is GET without a body, OPTIONS names the methods", async () => {
     const host = await open();
     host.mount("admin", "/x", async (request) => ({ status: 200, body: request.method }));

@@ -1,11 +1,12 @@
 /** One request from its first check to its answer: Host and target, mount, caller, method, size, body, handler. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { WebRequest, WebResponse } from "#bus/wire.ts";
+import type { WebResponse } from "#bus/wire.ts";
 import { isProblem, problemAnswer, writeAnswer, type Problem } from "./answer.ts";
+import { Arrived } from "./arrived.ts";
 import { readBody, refuseBody } from "./body.ts";
 import { createCallers, isLoopback, type Identify } from "./caller.ts";
 import type { Running } from "./listen.ts";
-import type { Face, Mount, Mounts } from "./mounts.ts";
+import type { Face, Mounts } from "./mounts.ts";
 import { hostCheck, readTarget, type Target } from "./target.ts";
 
 type ServeSettings = Readonly<{
@@ -40,13 +41,18 @@ export function createServe(settings: ServeSettings, mounts: Mounts, running: Ru
       running.count -= 1;
       if (running.count === 0) running.idle();
     });
-    answerOf(desk, request, response, secure)
-      .then((answer) => (answer === undefined ? undefined : finish(request, response, answer, running.draining)))
-      .catch((error: unknown) => {
-        settings.onError?.(error, request.url ?? "");
-        response.destroy();
-      });
+    void serveOne(desk, running, request, response, secure);
   };
+}
+
+async function serveOne(desk: Desk, running: Running, request: IncomingMessage, response: ServerResponse, secure: boolean): Promise<void> {
+  try {
+    const answer = await answerOf(desk, request, response, secure);
+    if (answer !== undefined) finish(request, response, answer, running.draining);
+  } catch (error) {
+    desk.settings.onError?.(error, request.url ?? "");
+    response.destroy();
+  }
 }
 
 function finish(request: IncomingMessage, response: ServerResponse, answer: WebResponse | Problem, draining: boolean): void {
@@ -83,7 +89,12 @@ async function answerOf(
   const body = await readBody(request, settings.maxBytes);
   if (body === undefined || isProblem(body)) return body;
   const origin = `${secure ? "https" : "http"}://${target.host}`;
-  return run(mount, webRequest(request, response, { path, query: target.query, origin, body, system: caller.system }), settings);
+  try {
+    return await mount.handler(new Arrived(request, response, { path, query: target.query, origin, body, system: caller.system }));
+  } catch (error) {
+    settings.onError?.(error, path);
+    return { status: 500, title: "Internal error", detail: "The request could not be served; the operator's log holds the reason." };
+  }
 }
 
 /** `mlog.localhost/register` is `/mlog/register`, where a service is mounted at `/mlog`. */
@@ -93,49 +104,6 @@ function pathOf(target: Target, faces: readonly Face[], mounts: Mounts): string 
   const prefix = `/${target.name.slice(0, dot)}`;
   if (target.path === prefix || target.path.startsWith(`${prefix}/`) || !mounts.has(prefix, "systems")) return target.path;
   return prefix + target.path;
-}
-
-async function run(mount: Mount, request: WebRequest, settings: ServeSettings): Promise<WebResponse | Problem> {
-  try {
-    return await mount.handler(request);
-  } catch (error) {
-    settings.onError?.(error, request.path);
-    return { status: 500, title: "Internal error", detail: "The request could not be served; the operator's log holds the reason." };
-  }
-}
-
-type Known = Readonly<{ path: string; query: string; origin: string; body: Uint8Array; system: string | undefined }>;
-
-function webRequest(request: IncomingMessage, response: ServerResponse, known: Known): WebRequest {
-  let query: URLSearchParams | undefined;
-  let signal: AbortSignal | undefined;
-  return {
-    method: request.method === "HEAD" ? "GET" : (request.method ?? "GET"),
-    path: known.path,
-    get query() {
-      return (query ??= new URLSearchParams(known.query));
-    },
-    // Only set-cookie is ever a list, and only in answers.
-    headers: request.headers as Record<string, string | undefined>,
-    system: known.system,
-    origin: known.origin,
-    body: known.body,
-    // made only for those who look: most answers are quicker than any caller leaves
-    get signal() {
-      return (signal ??= signalOf(response));
-    },
-  };
-}
-
-/** Aborts when the caller leaves before the answer is whole. */
-function signalOf(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  const gone = (): void => {
-    if (!response.writableFinished) controller.abort(new Error("the caller went away"));
-  };
-  if (response.destroyed) gone();
-  else response.once("close", gone);
-  return controller.signal;
 }
 
 function refuseMethod(request: IncomingMessage): Problem | undefined {
