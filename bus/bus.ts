@@ -52,7 +52,7 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-const EMPTY: View = { routes: new Map(), grants: new Map(), systems: new Map(), contracts: new Map() };
+const EMPTY: View = { routes: new Map(), grants: indexGrants([]), systems: new Map(), contracts: new Map() };
 
 export async function createBus(parts: BusParts): Promise<Bus> {
   const { clock, journal, store } = parts;

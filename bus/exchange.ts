@@ -10,6 +10,7 @@ import { asBusError, BusError } from "./errors.ts";
 import { digestOf, newId } from "./ids.ts";
 import { acceptedFacts, factsOf } from "./journal/facts.ts";
 import type { JournalRecord } from "./journal/record.ts";
+import type { Mutable } from "./mutable.ts";
 import type { Outcome } from "./ports.ts";
 import { seal, type Passage, type PipelineParts } from "./passage.ts";
 import type { Branch, FailureRule, Route } from "./route/runtime.ts";
@@ -26,14 +27,16 @@ export async function exchange(parts: PipelineParts, passage: Passage, given: Me
     const reduced = running.reduceReply(grant, reply.value);
     const body = route.reply?.encode(reduced);
     const record = repliedFacts(parts, passage, message, body, reply);
-    const [, [appended]] = await Promise.all([request, parts.journal.append([record])]);
-    const value = passage.source.out && passage.inbound.shape !== "contract" ? await passage.source.out(reduced, message) : reduced;
+    const appended = await parts.journal.append([record]);
+    await request; // written earlier, so it is settled or settles now
+    const mapped = passage.source.out && passage.inbound.shape !== "contract" ? passage.source.out(reduced, message) : reduced;
+    const value = mapped instanceof Promise ? await mapped : mapped;
     return {
       kind: "reply",
       id: message.envelope.id,
       correlationId: message.envelope.correlationId,
       value,
-      position: appended?.position ?? 0,
+      position: appended[0]?.position ?? 0,
     };
   } catch (thrown) {
     await request;
@@ -56,7 +59,9 @@ async function replyTo(parts: PipelineParts, passage: Passage, message: Message,
 }
 
 async function ask(parts: PipelineParts, passage: Passage, branch: Branch, message: Message): Promise<Reply> {
-  const outgoing = branch.in ? { envelope: message.envelope, value: await branch.in(message.value, message) } : message;
+  const mapped = branch.in?.(message.value, message);
+  const value = mapped instanceof Promise ? await mapped : mapped;
+  const outgoing = value === undefined ? message : { envelope: message.envelope, value };
   const result = await deliverQuery({
     branch,
     outlets: passage.running.outlets(branch.name),
@@ -80,8 +85,8 @@ async function ask(parts: PipelineParts, passage: Passage, branch: Branch, messa
   });
   if (result.value === undefined)
     throw new BusError("provider-reply-invalid", `the provider of \`${passage.running.route.id}\` answered without a reply`);
-  const value = branch.out ? await branch.out(result.value, message) : result.value;
-  return { value, attempts: result.attempts, target: branch.system };
+  const back = branch.out ? branch.out(result.value, message) : result.value;
+  return { value: back instanceof Promise ? await back : back, attempts: result.attempts, target: branch.system };
 }
 
 function onFailure(route: Route, branch: Branch, error: BusError): Reply {
@@ -95,29 +100,24 @@ function repliedFacts(parts: PipelineParts, passage: Passage, message: Message, 
   const { route } = passage.running;
   const { envelope } = message;
   const time = parts.clock.now();
-  const kept = route.journal.payload === "full" && body && route.reply;
-  return {
-    ...factsOf(route, envelope),
+  const record: Mutable<JournalRecord> = {
+    id: envelope.id,
+    correlationId: envelope.correlationId,
+    route: route.id,
+    contract: envelope.contract,
+    system: envelope.source,
     step: "replied",
     outcome: "ok",
     time,
     elapsed: time - passage.started,
     grant: passage.grant.id,
     attempt: reply.attempts,
-    ...(reply.target === undefined ? undefined : { target: reply.target }),
-    ...(body ? { digest: digestOf(body) } : undefined),
-    ...(kept
-      ? {
-          envelope: {
-            ...envelope,
-            id: newId(time),
-            causationId: envelope.id,
-            source: reply.target ?? "",
-            contract: route.reply?.id ?? "",
-            time,
-            body,
-          },
-        }
-      : undefined),
   };
+  if (reply.target !== undefined) record.target = reply.target;
+  if (body) record.digest = digestOf(body);
+  if (route.journal.payload === "full" && body && route.reply) {
+    const source = reply.target ?? "";
+    record.envelope = { ...envelope, id: newId(time), causationId: envelope.id, source, contract: route.reply.id, time, body };
+  }
+  return record;
 }

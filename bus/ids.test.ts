@@ -10,6 +10,13 @@ describe("ids", () => {
     expect(Number.parseInt(ids[0]?.replaceAll("-", "").slice(0, 12) ?? "", 16)).toBe(now);
   });
 
+  it("of one moment share its time and nothing else, whatever moment came between", () => {
+    const moments = [1_790_000_000_000, 5, 1_790_000_000_000, 1_790_000_000_001, 5];
+    const ids = moments.map((now) => newId(now));
+    expect(ids.map((id) => Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16))).toEqual(moments);
+    expect(new Set(ids.map((id) => id.slice(15))).size).toBe(moments.length);
+  });
+
   it("digest as sha-256 in hex", () => {
     expect(digestOf(new TextEncoder().encode("abc"))).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   });

@@ -1,9 +1,15 @@
 /** Ids the bus makes itself: UUIDv7 (RFC 9562), so that ids grow with time and index pages stay together. */
 import { hash, randomUUID } from "node:crypto";
 
+/** The time of the last id and its text: many messages come in one millisecond. */
+let lately = { now: -1, text: "" };
+
 export function newId(now: number): string {
-  const time = now.toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${randomUUID().slice(15)}`;
+  if (lately.now !== now) {
+    const time = now.toString(16).padStart(12, "0");
+    lately = { now, text: `${time.slice(0, 8)}-${time.slice(8, 12)}-7` };
+  }
+  return lately.text + randomUUID().slice(15);
 }
 
 /** SHA-256 of bytes, lower-case hex. */

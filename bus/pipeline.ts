@@ -9,6 +9,7 @@ import { asBusError, BusError } from "./errors.ts";
 import { exchange } from "./exchange.ts";
 import { newId, traceparentOf } from "./ids.ts";
 import { refuse } from "./journal/facts.ts";
+import type { Mutable } from "./mutable.ts";
 import type { Passage, PipelineParts, View } from "./passage.ts";
 import type { Accept, Inbound, Outcome } from "./ports.ts";
 import { publish } from "./publish.ts";
@@ -50,11 +51,16 @@ async function pass(parts: PipelineParts, inbound: Inbound, begun: Begun): Promi
   checkCallContext(route, inbound.call, inbound.headers);
   const quota = parts.quotas.take(grant);
   if (quota) await quota;
-  const value = source.in && inbound.shape !== "contract" ? await source.in(read, undefined) : read;
+  const mapped = source.in && inbound.shape !== "contract" ? source.in(read, undefined) : read;
+  const value = mapped instanceof Promise ? await mapped : mapped;
   const message = wrap(running, inbound, begun, value);
-  const outcome = await stepsOf(parts, running, message, begun.signal);
+  const steps = stepsOf(parts, running, message, begun.signal);
+  const outcome = steps instanceof Promise ? await steps : steps;
   const passage: Passage = { running, source, grant, inbound, started: begun.started, signal: begun.signal };
-  return route.contract.pattern === "query" ? exchange(parts, passage, message, outcome) : publish(parts, passage, message, outcome);
+  // awaited here: a promise that is given back by an async function costs two more turns of the queue
+  return route.contract.pattern === "query"
+    ? await exchange(parts, passage, message, outcome)
+    : await publish(parts, passage, message, outcome);
 }
 
 function findSource(parts: PipelineParts, view: View, inbound: Inbound): { running: RunningRoute; source: Source } {
@@ -74,7 +80,7 @@ function wrap(running: RunningRoute, inbound: Inbound, begun: Begun, value: Avro
   const { contract } = running.route;
   const deadline = running.route.branches[0]?.deliver.deadline;
   const waits = inbound.waits === undefined ? deadline : Math.min(inbound.waits, deadline ?? Number.POSITIVE_INFINITY);
-  const envelope: Envelope = {
+  const envelope: Mutable<Envelope> = {
     id: begun.id,
     source: inbound.system ?? "",
     type: topicOf(contract.id),
@@ -85,14 +91,14 @@ function wrap(running: RunningRoute, inbound: Inbound, begun: Begun, value: Avro
     call: inbound.call,
     headers: inbound.headers,
     body: UNSEALED,
-    ...(inbound.subject === undefined ? undefined : { subject: inbound.subject }),
-    ...(waits === undefined || contract.pattern !== "query" ? undefined : { deadline: begun.started + waits }),
   };
+  if (inbound.subject !== undefined) envelope.subject = inbound.subject;
+  if (waits !== undefined && contract.pattern === "query") envelope.deadline = begun.started + waits;
   return { envelope, value };
 }
 
 /** Steps of the route at acceptance. Routes that read a topic run theirs at each branch instead. */
-async function stepsOf(parts: PipelineParts, running: RunningRoute, message: Message, signal: AbortSignal): Promise<StepsOutcome> {
+function stepsOf(parts: PipelineParts, running: RunningRoute, message: Message, signal: AbortSignal): StepsOutcome | Promise<StepsOutcome> {
   const { route } = running;
   if (route.steps.length === 0 || running.staged) return { kind: "next", messages: [message] };
   return runSteps(route.steps, message, parts.context(route.id, signal));

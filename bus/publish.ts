@@ -3,11 +3,12 @@
  * where every branch takes it with its own cursor. The same id again from the same sender gives the first answer, or id-reused.
  */
 import { claimCheck } from "./claim-check.ts";
-import { topicOf, type AvroRecord, type Message } from "./envelope.ts";
+import { topicOf, type AvroRecord, type Envelope, type Message } from "./envelope.ts";
 import { BusError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
 import { factsOf, indexOf } from "./journal/facts.ts";
 import type { JournalRecord } from "./journal/record.ts";
+import type { Mutable } from "./mutable.ts";
 import type { Outcome } from "./ports.ts";
 import { seal, type Passage, type PipelineParts } from "./passage.ts";
 import type { StepsOutcome } from "./route/steps/run.ts";
@@ -19,7 +20,11 @@ export async function publish(parts: PipelineParts, passage: Passage, message: M
   if (outcome.kind === "drop") return drop(parts, passage, message, outcome.reason);
   if (outcome.kind === "answer") return answer(parts, passage, message, outcome.value);
   const records: JournalRecord[] = [];
-  for (const each of outcome.messages) records.push(await acceptedRecord(parts, passage, each));
+  for (const each of outcome.messages) {
+    const sealed = sealedIn(passage, each);
+    const envelope = claimCheck(parts.store, sealed.envelope);
+    records.push(acceptedRecord(passage, sealed, envelope instanceof Promise ? await envelope : envelope));
+  }
   const appended = await parts.journal.append(records);
   const first = appended[0];
   if (first?.duplicateOf !== undefined) return repeated(parts, message, records[0]?.digest, first.duplicateOf);
@@ -32,15 +37,23 @@ export async function publish(parts: PipelineParts, passage: Passage, message: M
   };
 }
 
-async function acceptedRecord(parts: PipelineParts, passage: Passage, made: Message): Promise<JournalRecord> {
+/** Sealed, under the key of its order: the order that a route declares goes before the key that its contract marks. */
+function sealedIn(passage: Passage, made: Message): Message {
   const { route } = passage.running;
   const sealed = seal(route.contract.request, made);
-  // the order a route declares goes before the key that its contract marks
   const ordered = route.branches.find((branch) => branch.order)?.order?.(sealed);
-  const message = ordered === undefined ? sealed : { envelope: { ...sealed.envelope, key: ordered }, value: sealed.value };
-  const envelope = await claimCheck(parts.store, message.envelope);
-  return {
-    ...factsOf(route, envelope),
+  return ordered === undefined ? sealed : { envelope: { ...sealed.envelope, key: ordered }, value: sealed.value };
+}
+
+/** `envelope`: the message's, its body maybe checked in. */
+function acceptedRecord(passage: Passage, message: Message, envelope: Envelope): JournalRecord {
+  const { route } = passage.running;
+  const record: Mutable<JournalRecord> = {
+    id: envelope.id,
+    correlationId: envelope.correlationId,
+    route: route.id,
+    contract: envelope.contract,
+    system: envelope.source,
     step: "accepted",
     outcome: "ok",
     time: envelope.time,
@@ -49,8 +62,9 @@ async function acceptedRecord(parts: PipelineParts, passage: Passage, made: Mess
     digest: digestOf(message.envelope.body),
     envelope,
     topic: passage.running.staged ?? topicOf(route.contract.id),
-    ...(passage.inbound.id === undefined ? undefined : { dedupe: { key: `${envelope.source} ${envelope.id}`, window: DEDUPE_WINDOW } }),
   };
+  if (passage.inbound.id !== undefined) record.dedupe = { key: `${envelope.source} ${envelope.id}`, window: DEDUPE_WINDOW };
+  return record;
 }
 
 /** A step answers a command with the reply that an earlier one got: cut to what the sender's grant allows today, and nothing is sent. */

@@ -2,17 +2,21 @@
 import { BusError } from "../errors.ts";
 import type { Grant, Route, RouteSet } from "../route/runtime.ts";
 
-/** Finds the grants of one system for one contract without building strings from the message. */
-export type GrantIndex = ReadonlyMap<string, ReadonlyMap<string, readonly Grant[]>>;
+type ByContract = ReadonlyMap<string, ReadonlyMap<string, readonly Grant[]>>;
+/** Finds the grants of one system for one contract without building strings: by role, then contract, then system. */
+export type GrantIndex = Readonly<Record<Grant["role"], ByContract>>;
 
-/** By role and contract (`consumer person.request.v1`), then by system. */
 export function indexGrants(grants: readonly Grant[]): GrantIndex {
+  return { consumer: byContract(grants, "consumer"), producer: byContract(grants, "producer") };
+}
+
+function byContract(grants: readonly Grant[], role: Grant["role"]): ByContract {
   const index = new Map<string, Map<string, Grant[]>>();
   for (const grant of grants) {
-    const key = `${grant.role} ${grant.contract}`;
-    const systems = index.get(key) ?? new Map<string, Grant[]>();
+    if (grant.role !== role) continue;
+    const systems = index.get(grant.contract) ?? new Map<string, Grant[]>();
     systems.set(grant.system, [...(systems.get(grant.system) ?? []), grant]);
-    index.set(key, systems);
+    index.set(grant.contract, systems);
   }
   return index;
 }
@@ -37,7 +41,7 @@ export function findGrant(index: GrantIndex, systems: RouteSet["systems"], asker
       `system \`${system}\` is not registered: a \`bus: system/v1\` document with this id would register it`,
     );
   }
-  const all = index.get(`${role} ${contract}`)?.get(system) ?? [];
+  const all = index[role].get(contract)?.get(system) ?? [];
   const grants = named.length === 0 ? all : all.filter((grant) => named.includes(grant.id));
   if (grants.length === 0) {
     const of = named.length === 0 ? "" : ` among those that the route names (${named.join(", ")})`;

@@ -47,7 +47,7 @@ export async function deliverQuery(parts: QueryParts): Promise<QueryResult> {
   let attempts = 0;
   let endpoint = "";
 
-  const attempt = async (turn: number): Promise<AvroRecord | undefined> => {
+  const attempt = (turn: number): Promise<AvroRecord | undefined> => {
     startedAt = clock.now();
     const outlet = pickOutlet(parts.outlets, turn, policy, endpoints);
     endpoint = outlet.endpoint;
@@ -80,7 +80,10 @@ export async function deliverQuery(parts: QueryParts): Promise<QueryResult> {
   } catch (thrown) {
     failed = thrown;
   }
-  const next = (turn: number): Promise<AvroRecord | undefined> => (turn === 1 ? Promise.reject(failed) : attempt(turn));
+  const next = async (turn: number): Promise<AvroRecord | undefined> => {
+    if (turn === 1) throw failed;
+    return attempt(turn);
+  };
   const value = await pRetry(next, { retries: policy.retry.attempts - 1, minTimeout: 0, onFailedAttempt: report, shouldRetry: again });
   return { value, attempts, endpoint };
 }

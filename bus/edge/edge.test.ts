@@ -104,6 +104,19 @@ describe("header facts", () => {
     expect(readHeaderFacts({ callreason: "caf\u00e9" }).call.reason).toBe("café");
   });
 
+  it.each([
+    ["a-1 b~", "a-1 b~"],
+    ["", ""],
+    [" a ", "a"],
+    ["   ", ""],
+    ["a\r\n\tb", "a b"],
+    ["\u0000", ""],
+    ["Ștefan", "\u00c8\u0098tefan"],
+    ["é", "\u00c3\u00a9"],
+  ])("header text of %j is %j: visible ASCII stays, the rest is UTF-8 in Latin-1 on one line", (text, wanted) => {
+    expect(headerText(text)).toBe(wanted);
+  });
+
   it("never break out of a header's line", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {

@@ -4,6 +4,7 @@
  */
 import type { CallContext, Envelope } from "../envelope.ts";
 import { BusError } from "../errors.ts";
+import type { Mutable } from "../mutable.ts";
 
 /** What the headers say. `fault` is set when a value is not of its form; the inlet lets `read` throw it. */
 export type HeaderFacts = Readonly<{
@@ -30,6 +31,8 @@ const CALL = [
   ["reason", "CallReason"],
 ] as const;
 
+const CALL_BY_HEADER = CALL.map(([key, name]) => [key, name.toLowerCase()] as const);
+
 /** Call context by SOAP header or HTTP header name, in this order. */
 export const CALL_NAMES: readonly (readonly [keyof CallContext, string])[] = CALL;
 
@@ -43,15 +46,16 @@ export function readHeaderFacts(headers: Headers, allowed?: readonly string[]): 
   const traceparent = headers["traceparent"];
   const wait = headers["prefer"] === undefined ? undefined : /(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])/.exec(headers["prefer"])?.[1];
   const fault = checkId("X-Message-Id", id) ?? checkId("X-Correlation-Id", correlationId);
-  return {
-    ...(id !== undefined && ID.test(id) && { id }),
-    ...(correlationId !== undefined && ID.test(correlationId) && { correlationId }),
-    ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
-    ...(wait !== undefined && { waits: Number(wait) * 1000 }),
+  const facts: Mutable<HeaderFacts> = {
     call: callOfHeaders(headers),
     headers: allowed === undefined ? businessHeaders(headers) : pick(headers, allowed),
-    ...(fault !== undefined && { fault }),
   };
+  if (id !== undefined && ID.test(id)) facts.id = id;
+  if (correlationId !== undefined && ID.test(correlationId)) facts.correlationId = correlationId;
+  if (traceparent !== undefined && isTraceparent(traceparent)) facts.traceparent = traceparent;
+  if (wait !== undefined) facts.waits = Number(wait) * 1000;
+  if (fault !== undefined) facts.fault = fault;
+  return facts;
 }
 
 /** An id that came from outside, or the error that says what an id looks like. */
@@ -62,9 +66,9 @@ export function checkId(where: string, id: string | undefined): BusError | undef
 }
 
 function callOfHeaders(headers: Headers): CallContext {
-  const call: Record<string, string> = {};
-  for (const [key, name] of CALL) {
-    const value = headers[name.toLowerCase()];
+  const call: Mutable<CallContext> = {};
+  for (const [key, name] of CALL_BY_HEADER) {
+    const value = headers[name];
     if (value !== undefined && value !== "") call[key] = fromWire(value);
   }
   return call;
@@ -77,16 +81,15 @@ export function mergeCall(soap: CallContext, http: CallContext): Readonly<{ call
     const text = `${name} has one value as SOAP header and another as HTTP header; send it once, or twice the same`;
     return { call: soap, fault: new BusError("call-context-invalid", text, { places: [{ path: name, text }] }) };
   }
-  return { call: { ...http, ...soap } };
+  return { call: Object.keys(http).length === 0 ? soap : { ...http, ...soap } };
 }
 
-/** The facts of an envelope as headers of a call: the provider recognises a repeated delivery by them. */
-export function writeHeaderFacts(envelope: Envelope, callContext: boolean): Record<string, string> {
-  const headers: Record<string, string> = {
-    "idempotency-key": headerText(envelope.id),
-    "x-message-id": headerText(envelope.id),
-    "x-correlation-id": headerText(envelope.correlationId),
-  };
+/** The facts of an envelope as headers of a call, put into `headers`: the provider recognises a repeated delivery by them. */
+export function writeHeaderFacts(envelope: Envelope, callContext: boolean, headers: Record<string, string> = {}): Record<string, string> {
+  const id = headerText(envelope.id);
+  headers["idempotency-key"] = id;
+  headers["x-message-id"] = id;
+  headers["x-correlation-id"] = headerText(envelope.correlationId);
   if (envelope.traceparent !== undefined) headers["traceparent"] = envelope.traceparent;
   if (callContext)
     for (const [key, name] of CALL) {
@@ -96,8 +99,12 @@ export function writeHeaderFacts(envelope: Envelope, callContext: boolean): Reco
   return headers;
 }
 
+/** Visible ASCII, with spaces inside only. */
+const PLAIN = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
+
 /** Text as a header value: UTF-8 bytes carried as Latin-1 (what HTTP libraries write), line breaks as spaces. */
 export function headerText(text: string): string {
+  if (PLAIN.test(text)) return text;
   const flat = text.replace(/\p{Cc}+/gu, " ").trim();
   return /^[\x20-\x7e]*$/.test(flat) ? flat : Buffer.from(flat, "utf8").toString("latin1");
 }

@@ -2,6 +2,7 @@
 import type { Envelope, Message } from "../envelope.ts";
 import type { BusError } from "../errors.ts";
 import { digestOf } from "../ids.ts";
+import type { Mutable } from "../mutable.ts";
 import type { Inbound, Journal } from "../ports.ts";
 import type { Grant, Route } from "../route/runtime.ts";
 import type { JournalRecord } from "./record.ts";
@@ -23,16 +24,21 @@ export function indexOf(route: Route, message: Message, grant: Grant): Readonly<
 /** `accepted` of a query: digest always, the envelope where the route keeps payloads. */
 export function acceptedFacts(route: Route, message: Message, grant: Grant): JournalRecord {
   const { envelope } = message;
-  return {
-    ...factsOf(route, envelope),
+  const record: Mutable<JournalRecord> = {
+    id: envelope.id,
+    correlationId: envelope.correlationId,
+    route: route.id,
+    contract: envelope.contract,
+    system: envelope.source,
     step: "accepted",
     outcome: "ok",
     time: envelope.time,
     grant: grant.id,
     index: indexOf(route, message, grant),
     digest: digestOf(envelope.body),
-    ...(route.journal.payload === "full" ? { envelope } : undefined),
   };
+  if (route.journal.payload === "full") record.envelope = envelope;
+  return record;
 }
 
 type Begun = Readonly<{ id: string; correlationId: string; time: number; elapsed: number }>;

@@ -5,11 +5,13 @@
 import type { JournalQuery, JournalRecord } from "./record.ts";
 
 const FIELDS = ["id", "correlationId", "route", "system", "contract", "step", "outcome", "branch", "topic"] as const;
-/** Members with few values: their hash is remembered instead of computed again. */
-const FEW = new Set<string>(["route", "system", "contract", "step", "outcome", "branch", "topic"]);
+type Field = (typeof FIELDS)[number];
 const REMEMBERED = 4_096;
 
-const remembered: readonly Map<string, number>[] = FIELDS.map(() => new Map());
+/** Hashes of the members that have few values: all but the ids. */
+const remembered: ReadonlyMap<Field, Map<string, number>> = new Map(
+  FIELDS.filter((field) => field !== "id" && field !== "correlationId").map((field) => [field, new Map()]),
+);
 
 /** 53 bits of two 32-bit multiply-mix lanes, even (odd numbers are de-duplication keys); never 0, which says "no key". */
 export function hash53(field: string, value: string): number {
@@ -34,24 +36,30 @@ export function dedupeKey(key: string): number {
   return hash53("dedupe", key) + 1;
 }
 
-function keyOf(field: number, value: string): number {
-  const name = FIELDS[field] ?? "";
-  if (!FEW.has(name)) return hash53(name, value);
-  const known = remembered[field];
-  let key = known?.get(value);
+function keyOf(field: Field, value: string): number {
+  const known = remembered.get(field);
+  if (known === undefined) return hash53(field, value);
+  let key = known.get(value);
   if (key === undefined) {
-    key = hash53(name, value);
-    if (known !== undefined && known.size < REMEMBERED) known.set(value, key);
+    key = hash53(field, value);
+    if (known.size < REMEMBERED) known.set(value, key);
   }
   return key;
 }
 
 /** Calls `take` with each search key of a record, the de-duplication key not included. */
 export function eachKey(record: JournalRecord, take: (key: number) => void): void {
-  for (let field = 0; field < FIELDS.length; field++) {
-    const value = record[FIELDS[field] ?? "id"];
-    if (value !== undefined) take(keyOf(field, value));
-  }
+  const { route, system, contract, branch, topic } = record;
+  // One by one, as the names of FIELDS stand: a loop over names would look each of them up in the record.
+  take(hash53("id", record.id));
+  take(hash53("correlationId", record.correlationId));
+  if (route !== undefined) take(keyOf("route", route));
+  if (system !== undefined) take(keyOf("system", system));
+  if (contract !== undefined) take(keyOf("contract", contract));
+  take(keyOf("step", record.step));
+  take(keyOf("outcome", record.outcome));
+  if (branch !== undefined) take(keyOf("branch", branch));
+  if (topic !== undefined) take(keyOf("topic", topic));
   if (record.index === undefined) return;
   for (const name of Object.keys(record.index)) take(hash53(`index.${name}`, record.index[name] ?? ""));
 }
@@ -59,8 +67,8 @@ export function eachKey(record: JournalRecord, take: (key: number) => void): voi
 /** The keys that every answer of a query must carry; empty when it asks for times only. */
 export function queryKeys(query: JournalQuery): number[] {
   const keys: number[] = [];
-  for (let field = 0; field < FIELDS.length; field++) {
-    const value = query[FIELDS[field] ?? "id"];
+  for (const field of FIELDS) {
+    const value = query[field];
     if (value !== undefined) keys.push(keyOf(field, value));
   }
   for (const [name, value] of Object.entries(query.index ?? {})) keys.push(hash53(`index.${name}`, value));

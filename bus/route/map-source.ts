@@ -34,7 +34,9 @@ export function compileSource(
   switch (source.kind) {
     case "value": {
       const literal = source.value;
-      return { async: false, make: () => structuredClone(literal) };
+      // A list or record of its own for each message, as every other source gives.
+      if (typeof literal === "object" && literal !== null) return { async: false, make: () => structuredClone(literal) };
+      return { async: false, make: () => literal };
     }
     case "path":
       return { async: false, make: pathSource(source, path, place) };
