@@ -4,6 +4,7 @@
  */
 import { redeem } from "./claim-check.ts";
 import { topicOf, type Envelope, type Message } from "./envelope.ts";
+import type { Settled } from "./commands.ts";
 import { asBusError, type BusError } from "./errors.ts";
 import type { Closing } from "./gather.ts";
 import { digestOf } from "./ids.ts";
@@ -46,11 +47,13 @@ export async function startStage(parts: RunningParts, route: Route, topic: strin
       try {
         const outcome = await through(parts, route, envelope, { signal: stop.signal, closings });
         await pass(parts, route, envelope, outcome);
+        if (outcome.kind === "answer") await tell(parts, route, envelope, { value: outcome.value, error: undefined });
       } catch (thrown) {
         const wait = waitAfter(thrown, stop.signal);
         if (wait) throw wait;
         const error = asBusError(thrown);
         await bury(parts, route, envelope, attempt, error);
+        await tell(parts, route, envelope, { value: undefined, error });
         for (const closing of closings) await buryGroup(parts, route, closing, error);
         return;
       }
@@ -82,6 +85,11 @@ export async function startStage(parts: RunningParts, route: Route, topic: strin
       return subscription.close();
     },
   };
+}
+
+/** Whoever sent a command asks for its end by its ticket. */
+async function tell(parts: RunningParts, route: Route, envelope: Envelope, settled: Settled): Promise<void> {
+  if (route.contract.pattern === "command") await parts.commands.settle(route, envelope, settled);
 }
 
 type Way = Readonly<{ signal: AbortSignal; closings: Closing[] }>;

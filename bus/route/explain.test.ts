@@ -137,6 +137,11 @@ describe("what happens", () => {
   it.each([
     ["{ timeout: 5m }", "Gather messages of one amount, at most 5m."],
     ["{ count: 3, timeout: 5m }", "Gather messages of one amount until there are 3, at most 5m."],
+    ["{ timeout: 5m, when: { jsonata: count > 2 } }", "Gather messages of one amount until jsonata `count > 2` is true, at most 5m."],
+    [
+      "{ count: 3, timeout: 5m, when: { field: key, equals: x } }",
+      "Gather messages of one amount until there are 3 or key is x, at most 5m.",
+    ],
   ])("is said in words: aggregate, complete: %s", (complete, words) => {
     const steps = `  - dedupe: { key: $id, window: 7d }\n  - aggregate: { correlate: amount, complete: ${complete} }`;
     expect(stepsOf(steps, BENEFIT, "benefit-register")[1]).toBe(`2. ${words}`);

@@ -116,6 +116,11 @@ const DUPLICATES = {
   "return-first-reply": "gets the first one's reply",
 } as const;
 
+function until({ count, when }: Extract<StepDoc, { kind: "aggregate" }>["complete"]): string {
+  const ends = [...(count === undefined ? [] : [`there are ${count}`]), ...(when === undefined ? [] : [condition(when)])];
+  return ends.length === 0 ? "" : ` until ${ends.join(" or ")}`;
+}
+
 function stepWords(step: Exclude<StepDoc, { kind: "choose" }>): string {
   switch (step.kind) {
     case "filter":
@@ -133,7 +138,7 @@ function stepWords(step: Exclude<StepDoc, { kind: "choose" }>): string {
     case "split":
       return `Split by ${step.by.language} \`${step.by.text}\`.`;
     case "aggregate":
-      return `Gather messages of one ${keyWords(step.correlate)}${step.complete.count === undefined ? "" : ` until there are ${step.complete.count}`}, at most ${formatDuration(step.complete.timeout)}.`;
+      return `Gather messages of one ${keyWords(step.correlate)}${until(step.complete)}, at most ${formatDuration(step.complete.timeout)}.`;
     case "delay":
       return step.for === undefined ? `Wait until \`${step.until?.text ?? ""}\`.` : `Wait ${formatDuration(step.for)}.`;
     case "reject":

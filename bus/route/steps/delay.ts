@@ -30,10 +30,13 @@ function wait(due: number, message: Message, context: StepContext): StepResult {
   return ms <= 0 ? { kind: "next", message } : { kind: "delay", ms: Math.min(ms, MAX_DELAY), message };
 }
 
+/** A day, or a moment with its zone: without one it would be another moment on each machine. */
+const MOMENT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+
 /** Milliseconds since the epoch of an ISO 8601 text or a number; nothing = now. */
 function moment(value: unknown, place: string): number {
   if (value === undefined || value === null) return 0;
-  const ms = typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN;
+  const ms = typeof value === "number" ? value : typeof value === "string" && MOMENT.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(ms)) throw new BusError("expression-failed", `${place}: \`until\` gave neither an ISO 8601 moment nor milliseconds`);
   return ms;
 }

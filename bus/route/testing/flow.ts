@@ -58,8 +58,11 @@ export async function runFlow(parts: FlowParts): Promise<Observed> {
   try {
     const given = await readGiven(route, one.given, bytes);
     grant = permit(flow, given);
-    for (const { value, mapped } of given.values)
-      await passOne(flow, given, grant, mapped && given.source.in ? await given.source.in(value, undefined) : value);
+    for (const [index, { value, mapped }] of given.values.entries()) {
+      // each record of a file is a message of its own, as in the bus
+      const id = index === 0 ? "case" : `case-${index + 1}`;
+      await passOne(flow, { ...given, id }, grant, mapped && given.source.in ? await given.source.in(value, undefined) : value);
+    }
   } catch (thrown) {
     seen.fault = asBusError(thrown);
     if (seen.fault.code === "configuration" || seen.fault.code === "unexpected") throw thrown;
@@ -81,11 +84,11 @@ function permit(flow: Flow, given: Given): Grant {
   return grant;
 }
 
-async function passOne(flow: Flow, given: Given, grant: Grant, value: AvroRecord): Promise<void> {
+async function passOne(flow: Flow, given: Given & Readonly<{ id: string }>, grant: Grant, value: AvroRecord): Promise<void> {
   const { route, clock, one } = flow;
   const deadline = route.contract.pattern === "query" ? route.branches[0]?.deliver.deadline : undefined;
   const envelope: Envelope = {
-    id: "case",
+    id: given.id,
     source: given.system ?? "",
     type: topicOf(route.contract.id),
     time: clock.now(),

@@ -186,6 +186,26 @@ describe("a command", () => {
   });
 });
 
+describe("a file of records", () => {
+  const ROUTE = CHANGED.replace(
+    "{ name: register, system: register/main, soap: {} }",
+    "{ name: drop, system: register/main, file: { directory: in, match: '*.csv', format: csv } }",
+  ).replace("order: { by: code }\n", "order: { by: code }\nsteps:\n  - dedupe: { key: code, window: 1h, onDuplicate: drop }\n");
+  const csv = "code,kind\n1,a\n2,a\n1,b\n3,a\n";
+
+  it("is as many messages as it has records: a second one of a key is a duplicate, not the same message again", async () => {
+    const result = await one(
+      "person-changed",
+      "given: { file: ./given/x.csv }\nmocks: { erp: { reply: {} }, moves: { reply: {} } }\nexpect: { sent: { erp: { count: 3, contract: person.changed.v1, json: { code: '3' } } }, dropped: true }",
+      {
+        "routes/changed.yaml": ROUTE,
+        "routes/given/x.csv": csv,
+      },
+    );
+    expect(problems(result)).toEqual([]);
+  });
+});
+
 describe("a case that fails", () => {
   it("says what was expected and what was there, with file and line", async () => {
     const report = await run(
