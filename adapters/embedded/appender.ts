@@ -3,9 +3,10 @@ import { crc32 } from "node:zlib";
 import { readRecord } from "#bus/journal/codec.ts";
 import type { Entry } from "./batches.ts";
 import { addRecord, BLOCK_BYTES, newPile, type Blocks } from "./blocks.ts";
-import { addKey, addPosition, dedupePositions, type Finder } from "./finder.ts";
+import { dedupePositions, type Finder } from "./finder.ts";
 import { FRAME, META, type Batch } from "./protocol.ts";
 import type { ByTopic } from "./rows.ts";
+import { addKey, addPosition } from "./tail.ts";
 
 /** `entries`, `blocks` and `topics` go side by side. */
 export type Draft = Readonly<{

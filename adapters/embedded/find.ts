@@ -1,8 +1,9 @@
 /** Answers searches from the newest stretch to the oldest (or the other way), a bounded piece of work at a time. */
 import { addRecord, newPile, pileUp, positionAt, readForward, type Blocks } from "./blocks.ts";
-import { positionsOf, type Finder } from "./finder.ts";
+import type { Finder } from "./finder.ts";
 import type { Found, ReadOp } from "./protocol.ts";
 import { lookUp } from "./runs.ts";
+import { positionsOf } from "./tail.ts";
 
 type Query = Extract<ReadOp, { op: "find" }>;
 /** One search step may hold the writer up this long. */

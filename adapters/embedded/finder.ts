@@ -22,12 +22,11 @@ import {
   type RunTable,
   type RunWriter,
 } from "./runs.ts";
+import { addKey, addPosition, newTail, positionsOf, sortedKeys, type Tail } from "./tail.ts";
 
 /** Runs of one level merged into one of the next. */
 const FAN = 8;
 const TOP_LEVEL = 2;
-
-export type Tail = { keys: Map<number, number | number[]>; first: number; last: number; time: number; dedupes: number };
 
 /** A full tail on its way to disk: searched like a tail until its run is whole. */
 type Build = { readonly tail: Tail; readonly keys: Float64Array; readonly run: RunStart; writer: RunWriter | undefined; at: number };
@@ -45,8 +44,6 @@ export type Finder = {
   /** Runs whose rows still have to be deleted. */
   retired: number[];
 };
-
-const newTail = (first: number): Tail => ({ keys: new Map(), first, last: first - 1, time: 0, dedupes: 0 });
 
 export function openFinder(db: DatabaseSync, blocks: Blocks, runRecords: number): Finder {
   // A run that a crash left unfinished is made again from its sources; its rows go with the retired ones.
@@ -89,19 +86,6 @@ function rebuildTail(finder: Finder, blocks: Blocks): void {
   }
 }
 
-export function addPosition(tail: Tail, position: number, time: number): void {
-  tail.last = position;
-  tail.time = time;
-}
-
-export function addKey(tail: Tail, key: number, position: number): void {
-  if (key % 2 === 1) tail.dedupes++;
-  const known = tail.keys.get(key);
-  if (known === undefined) tail.keys.set(key, position);
-  else if (typeof known === "number") tail.keys.set(key, [known, position]);
-  else known.push(position);
-}
-
 export function tailIsFull(finder: Finder): boolean {
   return finder.tail.last - finder.tail.first + 1 >= finder.runRecords;
 }
@@ -114,11 +98,8 @@ export function finishBuild(finder: Finder): void {
 /** Sets a full tail aside to become a run, of which `upkeep` then writes a few milliseconds at a time. Memory only, so outside of transactions. */
 export function closeTail(finder: Finder): void {
   const { tail } = finder;
-  const keys = new Float64Array(tail.keys.size);
-  let count = 0;
-  for (const key of tail.keys.keys()) keys[count++] = key;
   const run = { id: finder.nextRun++, level: 0, first: tail.first, last: tail.last, time: tail.time };
-  finder.build = { tail, keys: keys.sort(), run, writer: undefined, at: 0 };
+  finder.build = { tail, keys: sortedKeys(tail), run, writer: undefined, at: 0 };
   finder.tail = newTail(tail.last + 1);
 }
 
@@ -132,13 +113,6 @@ function stepBuild(finder: Finder, build: Build, until: number): void {
   }
   finder.runs.push(finishRun(writer));
   finder.build = undefined;
-}
-
-/** Positions of a key in a tail, ascending. */
-export function positionsOf(tail: Tail, key: number): readonly number[] {
-  const positions = tail.keys.get(key);
-  if (positions === undefined) return [];
-  return typeof positions === "number" ? [positions] : positions;
 }
 
 /** Is there index work to do between batches? */

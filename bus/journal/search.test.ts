@@ -82,6 +82,36 @@ describe("keys and matches", () => {
 });
 
 describe("hash53", () => {
+  /** As the indexes of existing folders hold it: the two lanes, written down the long way. */
+  function plain(field: string, value: string): number {
+    let a = 0x9e3779b9 ^ field.length;
+    let b = 0x85ebca6b ^ value.length;
+    for (const code of [...Array(field.length).keys()].map((i) => field.charCodeAt(i))) {
+      a = Math.imul(a ^ code, 0x9e3779b1);
+      b = Math.imul(b ^ code, 0x5f356495);
+    }
+    for (const code of [...Array(value.length).keys()].map((i) => value.charCodeAt(i))) {
+      a = Math.imul(a ^ code, 0x9e3779b1);
+      b = Math.imul(b ^ code, 0x5f356495);
+    }
+    a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
+    b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+    return (b & 0x1fffff) * 0x1_0000_0000 + ((a & ~1) >>> 0) || 2;
+  }
+  it("never becomes another: indexes on disk hold it, whichever way it was computed", () => {
+    const value = fc.oneof(fc.string(), fc.string({ minLength: 60, maxLength: 140 }));
+    fc.assert(
+      fc.property(fc.string({ minLength: 1 }), value, value, (name, first, second) => {
+        expect(hash53(name, first)).toBe(plain(name, first));
+        expect(dedupeKey(first)).toBe(plain("dedupe", first) + 1);
+        // Twice in turn: once computed, once remembered.
+        for (const text of [first, second, first]) {
+          const wanted = [plain("id", text), plain("route", text), plain("topic", text), plain(`index.${name}`, text)];
+          expect(queryKeys({ id: text, route: text, topic: text, index: { [name]: text } })).toEqual(wanted);
+        }
+      }),
+    );
+  });
   const any = fc.string({ unit: "binary", maxLength: 100 });
 
   it("is a whole number, even, above 0 and below 2^53, of any text", () => {

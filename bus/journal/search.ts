@@ -6,22 +6,44 @@ import type { JournalQuery, JournalRecord } from "./record.ts";
 
 const FIELDS = ["id", "correlationId", "route", "system", "contract", "step", "outcome", "branch", "topic"] as const;
 type Field = (typeof FIELDS)[number];
-const REMEMBERED = 4_096;
 
-/** Hashes of the members that have few values: all but the ids. */
-const remembered: ReadonlyMap<Field, Map<string, number>> = new Map(
-  FIELDS.filter((field) => field !== "id" && field !== "correlationId").map((field) => [field, new Map()]),
-);
+const REMEMBERED = 4_096;
+/** Names of index members whose beginnings are remembered. */
+const NAMES = 256;
+/** Lengths of values whose beginnings are remembered. */
+const LENGTHS = 64;
+
+/** The hash of a field's name, from where its values go on. The second lane begins with the value's length. */
+type Seed = Readonly<{ field: string; a: number; b: Int32Array }>;
 
 /** 53 bits of two 32-bit multiply-mix lanes, even (odd numbers are de-duplication keys); never 0, which says "no key". */
 export function hash53(field: string, value: string): number {
+  return finish(firstLane(field), secondLane(field, value.length), value);
+}
+
+function seedOf(field: string): Seed {
+  return { field, a: firstLane(field), b: Int32Array.from({ length: LENGTHS }, (_, length) => secondLane(field, length)) };
+}
+
+function keyOf(seed: Seed, value: string): number {
+  return finish(seed.a, seed.b[value.length] ?? secondLane(seed.field, value.length), value);
+}
+
+function firstLane(field: string): number {
   let a = 0x9e3779b9 ^ field.length;
-  let b = 0x85ebca6b ^ value.length;
-  for (let i = 0; i < field.length; i++) {
-    const code = field.charCodeAt(i);
-    a = Math.imul(a ^ code, 0x9e3779b1);
-    b = Math.imul(b ^ code, 0x5f356495);
-  }
+  for (let i = 0; i < field.length; i++) a = Math.imul(a ^ field.charCodeAt(i), 0x9e3779b1);
+  return a;
+}
+
+function secondLane(field: string, length: number): number {
+  let b = 0x85ebca6b ^ length;
+  for (let i = 0; i < field.length; i++) b = Math.imul(b ^ field.charCodeAt(i), 0x5f356495);
+  return b;
+}
+
+function finish(firstSeed: number, secondSeed: number, value: string): number {
+  let a = firstSeed;
+  let b = secondSeed;
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     a = Math.imul(a ^ code, 0x9e3779b1);
@@ -32,36 +54,78 @@ export function hash53(field: string, value: string): number {
   return (b & 0x1fffff) * 0x1_0000_0000 + ((a & ~1) >>> 0) || 2;
 }
 
+const DEDUPE = seedOf("dedupe");
+
 export function dedupeKey(key: string): number {
-  return hash53("dedupe", key) + 1;
+  return keyOf(DEDUPE, key) + 1;
 }
 
-function keyOf(field: Field, value: string): number {
-  const known = remembered.get(field);
-  if (known === undefined) return hash53(field, value);
-  let key = known.get(value);
-  if (key === undefined) {
-    key = hash53(field, value);
-    if (known.size < REMEMBERED) known.set(value, key);
+/** Gives the key of a field's value. */
+type KeyOf = (value: string) => number;
+
+/** For members whose values hardly ever come again. */
+function computed(field: string): KeyOf {
+  const seed = seedOf(field);
+  return (value) => keyOf(seed, value);
+}
+
+/** For members with few values: their hash is remembered instead of computed again, the last one without a look-up. */
+function remembered(field: string): KeyOf {
+  const seed = seedOf(field);
+  const known = new Map<string, number>();
+  let lastValue: string | undefined;
+  let lastKey = 0;
+  return (value) => {
+    if (value === lastValue) return lastKey;
+    let key = known.get(value);
+    if (key === undefined) {
+      key = keyOf(seed, value);
+      if (known.size < REMEMBERED) known.set(value, key);
+    }
+    lastValue = value;
+    lastKey = key;
+    return key;
+  };
+}
+
+const KEYS: Readonly<Record<Field, KeyOf>> = {
+  id: computed("id"),
+  correlationId: computed("correlationId"),
+  route: remembered("route"),
+  system: remembered("system"),
+  contract: remembered("contract"),
+  step: remembered("step"),
+  outcome: remembered("outcome"),
+  branch: remembered("branch"),
+  topic: remembered("topic"),
+};
+
+const names = new Map<string, KeyOf>();
+
+function indexKey(name: string, value: string): number {
+  let known = names.get(name);
+  if (known === undefined) {
+    known = computed(`index.${name}`);
+    if (names.size < NAMES) names.set(name, known);
   }
-  return key;
+  return known(value);
 }
 
 /** Calls `take` with each search key of a record, the de-duplication key not included. */
 export function eachKey(record: JournalRecord, take: (key: number) => void): void {
-  const { route, system, contract, branch, topic } = record;
+  const { route, system, contract, branch, topic, index } = record;
   // One by one, as the names of FIELDS stand: a loop over names would look each of them up in the record.
-  take(hash53("id", record.id));
-  take(hash53("correlationId", record.correlationId));
-  if (route !== undefined) take(keyOf("route", route));
-  if (system !== undefined) take(keyOf("system", system));
-  if (contract !== undefined) take(keyOf("contract", contract));
-  take(keyOf("step", record.step));
-  take(keyOf("outcome", record.outcome));
-  if (branch !== undefined) take(keyOf("branch", branch));
-  if (topic !== undefined) take(keyOf("topic", topic));
-  if (record.index === undefined) return;
-  for (const name of Object.keys(record.index)) take(hash53(`index.${name}`, record.index[name] ?? ""));
+  take(KEYS.id(record.id));
+  take(KEYS.correlationId(record.correlationId));
+  if (route !== undefined) take(KEYS.route(route));
+  if (system !== undefined) take(KEYS.system(system));
+  if (contract !== undefined) take(KEYS.contract(contract));
+  take(KEYS.step(record.step));
+  take(KEYS.outcome(record.outcome));
+  if (branch !== undefined) take(KEYS.branch(branch));
+  if (topic !== undefined) take(KEYS.topic(topic));
+  if (index === undefined) return;
+  for (const name of Object.keys(index)) take(indexKey(name, index[name] ?? ""));
 }
 
 /** The keys that every answer of a query must carry; empty when it asks for times only. */
@@ -69,9 +133,9 @@ export function queryKeys(query: JournalQuery): number[] {
   const keys: number[] = [];
   for (const field of FIELDS) {
     const value = query[field];
-    if (value !== undefined) keys.push(keyOf(field, value));
+    if (value !== undefined) keys.push(KEYS[field](value));
   }
-  for (const [name, value] of Object.entries(query.index ?? {})) keys.push(hash53(`index.${name}`, value));
+  for (const [name, value] of Object.entries(query.index ?? {})) keys.push(indexKey(name, value));
   return keys;
 }
 
