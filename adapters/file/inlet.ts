@@ -12,7 +12,7 @@ import { createErrorLog, moveTo } from "./finish.ts";
 import { createWatch, globOf, look, type Found, type Watch } from "./look.ts";
 import { handOver, type Count, type Ending } from "./records.ts";
 
-/** `refused`: no regular file. `left`: stays for a later run. `known`: records the bus had from an earlier run. */
+/** `refused`: no regular file, or a name that cannot be. `left`: stays for a later run. `known`: records the bus had from an earlier run. */
 export type FileResult = Readonly<{
   name: string;
   outcome: "done" | "failed" | "left" | "refused";
@@ -104,16 +104,17 @@ async function runOnce(run: Run): Promise<FileReport> {
   for (let looks = 1; looks <= MAX_LOOKS && !closing.aborted; looks++) {
     const { files, refused } = await look(settings.directory, glob, settings.order);
     watch.keep(files);
-    for (const name of refused) results.set(name, { name, outcome: "refused", ...NOTHING, text: "is no regular file" });
+    for (const { name, why } of refused) results.set(name, { name, outcome: "refused", ...NOTHING, text: why });
     const open = files.filter((file) => results.get(file.name) === undefined);
     const waits = open.map((file) => watch.remaining(file));
-    const longest = Math.max(0, ...waits);
-    // In order: a finished file waits for one before it that still grows.
-    if (longest === 0) {
-      for (const file of open) if (!closing.aborted) results.set(file.name, await takeFile(run, file));
-      break;
+    // In order: a finished file waits for one before it that still grows, but not for one behind it.
+    for (const [i, file] of open.entries()) {
+      if (waits[i] !== 0 || closing.aborted) break;
+      results.set(file.name, await takeFile(run, file));
     }
-    await settings.clock.sleep(longest, closing).catch(() => undefined);
+    const wait = waits.find((ms) => ms > 0);
+    if (wait === undefined) break;
+    await settings.clock.sleep(wait, closing).catch(() => undefined);
   }
   return { files: [...results.values()] };
 }

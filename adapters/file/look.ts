@@ -4,8 +4,11 @@ import { join } from "node:path";
 import type { Clock } from "#bus/ports.ts";
 
 export type Found = Readonly<{ name: string; path: string; size: number; mtimeMs: number }>;
-/** `refused`: entries that match but are no regular files (symbolic links, folders, pipes). */
-export type Look = Readonly<{ files: readonly Found[]; refused: readonly string[] }>;
+/** `refused`: entries that match but cannot be taken, and why. */
+export type Look = Readonly<{ files: readonly Found[]; refused: readonly Readonly<{ name: string; why: string }>[] }>;
+
+/** A name grows when the file is moved aside or its bad records are listed; most disks end at 255 bytes. */
+const LONGEST_NAME = 200;
 
 /** `*` and `?` of a file name as a regular expression. */
 export function globOf(match: string): RegExp {
@@ -18,15 +21,22 @@ export function globOf(match: string): RegExp {
 /** Looks at a folder once. Hidden names are never taken: programs use them for files in the making. */
 export async function look(directory: string, glob: RegExp, order: "name" | "mtime"): Promise<Look> {
   const files: Found[] = [];
-  const refused: string[] = [];
+  const refused: { name: string; why: string }[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (entry.name.startsWith(".") || !glob.test(entry.name)) continue;
     const path = join(directory, entry.name);
     if (!entry.isFile()) {
-      if (!entry.isDirectory()) refused.push(entry.name);
+      if (!entry.isDirectory()) refused.push({ name: entry.name, why: "is no regular file" });
+      continue;
+    }
+    if (Buffer.byteLength(entry.name) > LONGEST_NAME) {
+      refused.push({ name: entry.name, why: `has a name of more than ${LONGEST_NAME} bytes; give it a shorter one` });
       continue;
     }
     const facts = await lstat(path).catch(() => undefined);
+    // Bytes of a name that are no UTF-8 are shown as U+FFFD, and no file is called that.
+    if (facts === undefined && entry.name.includes("\ufffd"))
+      refused.push({ name: entry.name, why: "has a name that is not UTF-8; rename it" });
     if (facts?.isFile() === true) files.push({ name: entry.name, path, size: facts.size, mtimeMs: facts.mtimeMs });
   }
   const byName = (a: Found, b: Found): number => (a.name < b.name ? -1 : 1);

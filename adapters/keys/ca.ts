@@ -2,7 +2,7 @@
  * The development authority: a CA, a server certificate for this machine, and system certificates, under `<dataDir>/keys`.
  * For trying and testing; production brings certificates of the state's authority.
  */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BusError } from "#bus/errors.ts";
@@ -40,10 +40,10 @@ export async function openKeys(dataDir: string): Promise<Keys> {
   const authority =
     (await readPair(directory, "ca")) ??
     (await keep(directory, "ca", { name: "MConnect Bus development CA", organization: "Development only", use: "authority", days: 3650 }));
-  const root = readRoot(authority.cert, directory);
+  const root = readRoot(authority, directory);
   const stored = await readPair(directory, "server");
   const server =
-    stored !== undefined && issuedBy(root, stored.cert)
+    stored !== undefined && issuedBy(root, stored)
       ? stored
       : await keep(directory, "server", {
           name: "localhost",
@@ -74,21 +74,38 @@ async function keep(directory: string, name: string, wanted: Parameters<typeof i
   return pair;
 }
 
-function readRoot(cert: string, directory: string): X509Certificate {
+function readRoot(authority: KeyPair, directory: string): X509Certificate {
+  let root: X509Certificate;
   try {
-    return new X509Certificate(cert);
+    root = new X509Certificate(authority.cert);
   } catch (error) {
     throw new BusError("configuration", `${join(directory, "ca.cert.pem")} is no certificate; remove the folder to have new keys made`, {
       cause: error,
     });
   }
+  if (belongs(root, authority.key)) return root;
+  // Nothing that it would sign could be verified.
+  throw new BusError(
+    "configuration",
+    `${join(directory, "ca.key.pem")} is not the key of ca.cert.pem beside it; put the right one back, or remove the folder to have new keys made`,
+  );
 }
 
-/** A server certificate of another authority, or one that ends within a month, is made anew. */
-function issuedBy(root: X509Certificate, cert: string): boolean {
+function belongs(certificate: X509Certificate, key: string): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
+}
+
+/** A server certificate of another authority or key (a crash can come between the two files), or one that ends within a month, is made anew. */
+function issuedBy(root: X509Certificate, { cert, key }: KeyPair): boolean {
   try {
     const certificate = new X509Certificate(cert);
-    return certificate.verify(root.publicKey) && certificate.validToDate.getTime() > Date.now() + 30 * 86_400_000;
+    return (
+      certificate.verify(root.publicKey) && belongs(certificate, key) && certificate.validToDate.getTime() > Date.now() + 30 * 86_400_000
+    );
   } catch {
     return false;
   }
