@@ -24,6 +24,7 @@ function laneOf(partition: number) {
       if (work) work.state = "running";
       return work;
     },
+    back: (work) => void works.unshift(work),
     envelope: (work) => Promise.resolve(seen.gone.has(work.position) ? undefined : ({ id: `${partition}/${work.position}` } as Envelope)),
     async finished(work) {
       write();
@@ -103,6 +104,37 @@ describe("the members of a group", () => {
     await clock.advance(1_000);
     expect(counts).toEqual([10, 10, 10]);
     expect([...first.done].sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
+  });
+
+  it("get nothing whose lease ran out while it was read, and get it when the lease is valid again", async () => {
+    const { clock, first, group, join } = world();
+    const got: number[] = [];
+    join(async ({ position }) => void got.push(position));
+    await group.gained(0);
+    first.put(1);
+    first.seen.valid = false; // the message is on its way from the journal
+    await clock.settle();
+    expect(got).toEqual([]);
+    first.seen.valid = true;
+    first.put(2);
+    await clock.settle();
+    expect(got).toEqual([1, 2]);
+    expect(first.done).toEqual([1, 2]);
+  });
+
+  it.each([
+    ["that throws", new Error("the journal does not answer"), true],
+    ["that asks for it again", new Redeliver(50), false],
+  ])("are told of a message that it may have ended after a handler %s: %s, %s", async (_, thrown, again) => {
+    const { clock, first, group, join } = world();
+    const got: Work[] = [];
+    join(() => Promise.reject(thrown));
+    await group.gained(0);
+    const work: Work = { position: 1, key: undefined, attempts: 0, firstAt: 0, again: false, parked: false, due: 0, state: "ready" };
+    first.lane.next = () => (got.includes(work) ? undefined : (got.push(work), work));
+    first.put();
+    await clock.advance(10);
+    expect(work.again).toBe(again);
   });
 
   it("have no more in their handlers than they said", async () => {

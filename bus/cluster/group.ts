@@ -89,6 +89,7 @@ export function openGroup(parts: GroupParts): Group {
 
   async function handle(member: Member, lane: RunningLane, work: Work): Promise<void> {
     const envelope = await lane.envelope(work);
+    if (!lane.valid()) return lane.back(work); // reading took longer than the lease lasted: it may be another node's by now
     if (!envelope) return lane.finished(work); // its record is beyond the journal's retention
     const attempt = work.attempts + 1;
     if (work.firstAt === 0) work.firstAt = parts.clock.now();
@@ -102,6 +103,7 @@ export function openGroup(parts: GroupParts): Group {
     try {
       await counted(() => member.handler(delivery));
     } catch (thrown) {
+      if (!(thrown instanceof Redeliver)) work.again = true; // the handler does not say that it came to no end
       const after = thrown instanceof Redeliver ? thrown.after : AGAIN;
       const attempts = thrown instanceof Redeliver && thrown.sameAttempt ? attempt - 1 : attempt;
       await written(lane, () => lane.wait(work, attempts, parts.clock.now() + after));

@@ -50,6 +50,8 @@ describe("keys in order", () => {
     keys.enter(other);
     expect(keys.blocked("k")).toBe(false);
     head.state = "waiting";
+    expect(keys.blocked("k")).toBe(false); // not before that is durable: one behind it must not be kept where it is not
+    head.parked = true;
     expect(keys.blocked("k")).toBe(true);
     expect(keys.blocked("l")).toBe(false);
     expect(keys.blocked(undefined)).toBe(false);
@@ -64,6 +66,18 @@ describe("keys in order", () => {
     for (const one of [a, b, c]) keys.enter(one);
     expect(keys.leave(b)).toBeUndefined();
     expect(keys.leave(a)).toBe(c);
+  });
+
+  it("stand in the order of their positions: a head that waits steps back for one that comes late and was before it", () => {
+    const keys = createKeys(true);
+    const [late, head, last] = [work(2, "k"), work(5, "k"), work(7, "k")];
+    expect([keys.enter(head), keys.enter(last)]).toEqual([true, false]);
+    head.state = "waiting";
+    expect(keys.enter(late)).toBe(true);
+    expect(head.state).toBe("behind");
+    expect(keys.enter(work(6, "k"))).toBe(false);
+    expect(positions(keys.behind(late))).toEqual([5, 6, 7]);
+    expect(keys.leave(late)).toBe(head);
   });
 
   it("without an order hold nothing back and block nothing", () => {

@@ -19,13 +19,16 @@ export type Work = {
 };
 
 export interface Keys {
-  /** Puts a message behind those of its key; true = it is the head. */
+  /**
+   * Puts a message in its place among those of its key; true = it is the head. A later one that waits as head, because it was parked
+   * by a node that died before it parked those in front of it, steps back.
+   */
   enter(work: Work): boolean;
   /** Takes a finished message out; gives the next head of its key. */
   leave(work: Work): Work | undefined;
   /** Those that stand behind this head. */
   behind(work: Work): readonly Work[];
-  /** Is the head of this key waiting for its time? */
+  /** Is the head of this key waiting for its time, and is that durable? */
   blocked(key: string | undefined): boolean;
   blockedKeys(): number;
 }
@@ -37,10 +40,14 @@ export function createKeys(ordered: boolean): Keys {
   return {
     enter(work) {
       if (!ordered || work.key === undefined) return true;
-      const line = lines.get(work.key);
-      if (line) line.push(work);
-      else lines.set(work.key, [work]);
-      return line === undefined;
+      const line = lines.get(work.key) ?? [];
+      lines.set(work.key, line);
+      let at = line.length;
+      while (at > 0 && (line[at - 1]?.position ?? 0) > work.position) at--;
+      const [head] = line;
+      if (at === 0 && head) head.state = "behind";
+      line.splice(at, 0, work);
+      return at === 0;
     },
     leave(work) {
       const line = lineOf(work);
@@ -51,7 +58,10 @@ export function createKeys(ordered: boolean): Keys {
       return at === 0 ? line[0] : undefined;
     },
     behind: (work) => lineOf(work)?.slice(1) ?? [],
-    blocked: (key) => ordered && key !== undefined && lines.get(key)?.[0]?.state === "waiting",
+    blocked(key) {
+      const head = ordered && key !== undefined ? lines.get(key)?.[0] : undefined;
+      return head?.state === "waiting" && head.parked;
+    },
     blockedKeys() {
       let blocked = 0;
       for (const line of lines.values()) if (line[0]?.state === "waiting") blocked++;

@@ -22,7 +22,9 @@ function world() {
   const settled: number[] = [];
   const paused: boolean[] = [];
   const errors: string[] = [];
-  const state = { last: 0, valid: true, depth: 0 as number | undefined, readies: 0 };
+  const state = { last: 0, valid: true, depth: 0 as number | undefined, readies: 0, fenced: 0 };
+  /** Writing down that a message waits takes until then. */
+  const holds = new Map<number, Promise<void>>();
   let handler: (message: Taken) => void = () => undefined;
   const broker: Broker = {
     ...createMemoryBroker(),
@@ -38,6 +40,7 @@ function world() {
     appended: () => undefined,
     last: () => ({ position: state.last, count: state.last }),
     idle: () => true,
+    countAt: (_topic, _partition, position) => Promise.resolve(position),
     rewind: (_topic, _partition, after) => void rewinds.push(after),
     settled: () => Promise.resolve(),
     close: () => Promise.resolve(),
@@ -49,8 +52,12 @@ function world() {
     paused,
     errors,
     state,
-    open: async (ordered = true): Promise<RunningLane> =>
-      openLane({
+    holds,
+    park: async (position: number, key: string): Promise<void> =>
+      (await openParked(store)).put({ lane: "t\ng\n0", position, key, attempts: 0, firstAt: 0, due: 0 }),
+    open: async (ordered = true): Promise<RunningLane> => {
+      const parked = await openParked(store);
+      return openLane({
         lane: LANE,
         ordered,
         broker,
@@ -58,12 +65,20 @@ function world() {
         clock,
         relay,
         cursors: await store.collection<CursorDocument>("cursors"),
-        parked: await openParked(store),
+        parked: {
+          ...parked,
+          async put(one) {
+            await holds.get(one.position);
+            await parked.put(one);
+          },
+        },
         lease: { name: "partition 0", valid: () => state.valid, renew: () => Promise.resolve(true), release: () => Promise.resolve() },
         begin: () => Promise.resolve(0),
+        fenced: () => void state.fenced++,
         ready: () => void state.readies++,
         onError: (error) => errors.push(String(error)),
-      }),
+      });
+    },
     come: (position: number, key?: string, more: Partial<Taken> = {}): void => {
       state.last = Math.max(state.last, position);
       handler({
@@ -164,17 +179,34 @@ describe("a lane", () => {
     await clock.advance(2_000);
     expect(rewinds).toEqual([0]);
     await clock.advance(2_000);
+    expect(rewinds).toEqual([0]);
+    await clock.advance(2_500); // the longer nothing comes of it, the more seldom
     expect(rewinds).toEqual([0, 0]);
+    await clock.advance(60_000);
+    expect(rewinds.length).toBeLessThan(8);
+    const { length } = rewinds;
+    await clock.advance(16_000);
+    expect(rewinds.length).toBe(length + 1);
     await clock.until(lane.close());
   });
 
   it("waits longer while the broker says that it has messages, and asks in the end", async () => {
-    const { clock, open, rewinds, state } = world();
+    const { clock, open, come, rewinds, state } = world();
     const lane = await open();
+    come(1);
     Object.assign(state, { last: 5, depth: 5 });
     await clock.advance(10_000);
     expect(rewinds).toEqual([]);
     await clock.advance(6_000);
+    expect(rewinds).toEqual([1]);
+    await clock.until(lane.close());
+  });
+
+  it("that nothing ever came to asks soon: what the broker has may be in the hands of a node that died", async () => {
+    const { clock, open, rewinds, state } = world();
+    const lane = await open();
+    Object.assign(state, { last: 5, depth: 5 });
+    await clock.advance(3_000);
     expect(rewinds).toEqual([0]);
     await clock.until(lane.close());
   });
@@ -274,7 +306,7 @@ describe("a lane", () => {
   });
 
   it("whose cursor another took is fenced: it writes nothing more and hands nothing out as valid", async () => {
-    const { clock, open, come, cursor, takeOver, errors } = world();
+    const { clock, open, come, cursor, takeOver, errors, state } = world();
     const lane = await open();
     come(1);
     await clock.settle();
@@ -284,9 +316,114 @@ describe("a lane", () => {
     await lane.finished(work);
     await clock.advance(1_000);
     expect(lane.valid()).toBe(false);
+    expect(state.fenced).toBe(1); // told once: should the partition still be ours, it is opened anew
     await clock.until(lane.close());
+    expect(state.fenced).toBe(1);
     expect(cursor()).toEqual(before);
     expect(errors).toEqual([]); // that is no error: the partition moved
+  });
+
+  it("keeps nothing behind a head before the head's own wait is durable: a death between would let it go first", async () => {
+    const { clock, open, come, holds, parkedCount } = world();
+    const held = Promise.withResolvers<void>();
+    holds.set(1, held.promise);
+    const lane = await open();
+    come(1, "k");
+    await clock.settle();
+    const waiting = lane.wait(one(lane), 1, clock.now() + 5_000);
+    come(2, "k");
+    await clock.settle();
+    expect(parkedCount()).toBe(0);
+    held.resolve();
+    await waiting;
+    expect(parkedCount()).toBe(2);
+    await clock.until(lane.close());
+  });
+
+  it("opened after a death lets nothing that was parked go before what was in front of it has come again", async () => {
+    const { clock, open, come, park } = world();
+    await park(3, "k");
+    await park(2, "l");
+    const lane = await open();
+    await clock.advance(1_000);
+    expect(taken(lane)).toEqual([]);
+    come(1, "k");
+    await clock.settle();
+    expect(taken(lane).map(({ position }) => position)).toEqual([1]);
+    come(2, "l");
+    come(3, "k");
+    await clock.settle();
+    const [second] = taken(lane);
+    expect(second?.position).toBe(2); // 3 stands behind 1, which runs
+    await clock.until(lane.close());
+  });
+
+  it("opened after a death lets one that was parked wait for one between it and its head, also when the head has ended", async () => {
+    const { clock, open, come, park } = world();
+    await park(1, "k");
+    await park(3, "k"); // the death came before 2 was parked
+    const lane = await open();
+    come(1, "k");
+    await clock.advance(1_000);
+    await lane.finished(one(lane));
+    expect(taken(lane)).toEqual([]);
+    come(2, "k");
+    await clock.settle();
+    const second = one(lane);
+    expect(second.position).toBe(2);
+    come(3, "k");
+    await lane.finished(second);
+    expect(one(lane).position).toBe(3);
+    await clock.until(lane.close());
+  });
+
+  it("whose message ended while it was being written down that it waits leaves nothing behind", async () => {
+    const { clock, open, come, holds, parkedCount, settled } = world();
+    const lane = await open();
+    come(1, "k");
+    await clock.settle();
+    await lane.wait(one(lane), 1, clock.now() + 1_000);
+    const held = Promise.withResolvers<void>();
+    holds.set(2, held.promise);
+    come(2, "k"); // its head waits, so it is parked; that takes long
+    await clock.advance(1_000);
+    await lane.finished(one(lane));
+    await lane.finished(one(lane));
+    held.resolve();
+    await clock.settle();
+    expect(parkedCount()).toBe(0);
+    expect(settled).toEqual([1, 2]);
+    await clock.until(lane.close());
+  });
+
+  it.each([
+    ["waits for its handlers as long as its lease lasts", true],
+    ["does not wait for them when it lost its lease", false],
+  ])("that is closed %s", async (_, keeps) => {
+    const { clock, open, come, state, cursor } = world();
+    const lane = await open();
+    come(1);
+    await clock.settle();
+    const work = one(lane);
+    let closed = false;
+    const closing = lane.close().then(() => (closed = true));
+    await clock.advance(1_000);
+    expect(closed).toBe(false);
+    if (keeps) await lane.finished(work);
+    else state.valid = false;
+    await clock.advance(500);
+    expect(closed).toBe(true);
+    expect(cursor().floor).toBe(keeps ? 1 : 0);
+    await closing;
+  });
+
+  it("that is closed waits for no handler for ever", async () => {
+    const { clock, open, come } = world();
+    const lane = await open();
+    come(1);
+    await clock.settle();
+    one(lane);
+    await clock.until(lane.close(), 15_000);
   });
 
   it("is valid only as long as its lease is", async () => {

@@ -6,6 +6,7 @@ import type { Broker, Lane, Taken, Taking } from "../broker.ts";
 import type { Envelope } from "../envelope.ts";
 import { asBusError } from "../errors.ts";
 import type { Clock, Collection, Journal } from "../ports.ts";
+import { createAsking } from "./asking.ts";
 import { createCursor, type CursorDocument, type GroupCursor } from "./cursor.ts";
 import { idOfLane, openCursorFile } from "./cursor-file.ts";
 import { createKeys, type Work } from "./keys.ts";
@@ -27,6 +28,8 @@ export type LaneParts = Readonly<{
   begin: () => Promise<number>;
   /** There is work that may go. */
   ready: () => void;
+  /** Somebody else wrote the cursor, or an answer of the store was lost: this lane does nothing more and must be opened anew. */
+  fenced: () => void;
   onError: (error: unknown, where: string) => void;
 }>;
 
@@ -35,6 +38,8 @@ export type LaneState = Readonly<{ floor: number; lag: number; waiting: number; 
 export interface RunningLane {
   /** The next message that may go to a handler; its state becomes `running`. */
   next(): Work | undefined;
+  /** It goes to no handler after all, until the lease is valid again. */
+  back(work: Work): void;
   /** The whole message; undefined when the journal has it no more. */
   envelope(work: Work): Promise<Envelope | undefined>;
   finished(work: Work): Promise<void>;
@@ -53,16 +58,13 @@ const MOST_PARKED = 10_000;
 /** Positions that handlers may see before the cursor is written again. */
 const STRIDE = 10_000;
 const SAVE_EVERY = 500;
-/** Silence after which what should have come is asked for: without, and with, the broker saying that it has messages. */
-const SILENCE = 2_000;
-const LONG_SILENCE = 15_000;
+/** Milliseconds that the end of a lane waits for its handlers, as long as the lease lasts. */
+const DRAIN = 10_000;
 
 export async function openLane(parts: LaneParts): Promise<RunningLane> {
   const { lane, broker, journal, clock, relay, lease } = parts;
   const id = idOfLane(lane);
-  const file = await openCursorFile(parts.cursors, lane, parts.begin, (floor) =>
-    floor > 0 ? relay.last(lane.topic, lane.partition).count : 0,
-  );
+  const file = await openCursorFile(parts.cursors, lane, parts.begin, (floor) => relay.countAt(lane.topic, lane.partition, floor));
   const cursor: GroupCursor = createCursor(file.first);
   const keys = createKeys(parts.ordered);
   const works = new Map<number, Work>();
@@ -71,25 +73,23 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
   let ready: Work[] = [];
   /** Above the reach that is durable: they go when the cursor is written. */
   let beyond: Work[] = [];
-  let waiting = 0;
   let held = false;
   let paused = false;
   let fenced = false;
-  let arrivedAt = clock.now();
-  let asked = -1;
   let saving: Promise<void> = Promise.resolve();
   let dirty = false;
   const stop = new AbortController();
   let alarm: AbortController | undefined;
+  const asking = createAsking({ lane, broker, clock, relay, seen: () => cursor.seen(), unsettled: () => settles.size });
 
   function take(message: Taken): void {
     if (stop.signal.aborted) return;
-    arrivedAt = clock.now();
+    asking.arrived();
     const { position } = message;
     const arrival = cursor.arrive(position, message.after);
     if (arrival === "gap") {
       message.settle();
-      askFor(cursor.seen());
+      asking.gap();
       return;
     }
     const known = works.get(position);
@@ -98,6 +98,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       if (known && !known.parked) settles.get(position)?.push(() => message.settle());
       else message.settle();
       dirty = true;
+      if (known?.state === "waiting") ring(); // everything before it is here now
       return;
     }
     const again = message.redelivered || cursor.maybeBefore(position);
@@ -111,13 +112,6 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
     if (position + STRIDE / 2 > cursor.reach()) save().catch(failed);
   }
 
-  /** Once for each place in the chain, until something moves it or silence asks again. */
-  function askFor(after: number): void {
-    if (asked === after) return;
-    asked = after;
-    relay.rewind(lane.topic, lane.partition, after);
-  }
-
   function offer(work: Work): void {
     work.state = "ready";
     if (work.position > cursor.reach()) beyond.push(work);
@@ -129,8 +123,14 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
 
   function failed(error: unknown): void {
     const known = asBusError(error);
-    if (known.code === "store-conflict") fenced = true; // the partition went to another node
+    if (known.code === "store-conflict") fence();
     else if (!stop.signal.aborted) parts.onError(known, `group ${lane.group} of topic ${lane.topic}`);
+  }
+
+  function fence(): void {
+    if (fenced) return;
+    fenced = true;
+    if (!stop.signal.aborted) parts.fenced();
   }
 
   function save(): Promise<void> {
@@ -163,6 +163,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       firstAt: work.firstAt,
       due,
     });
+    if (works.get(work.position) !== work) return parts.parked.remove({ lane: id, position: work.position }); // it ended meanwhile
     if (!work.parked) {
       work.parked = true;
       bodies.delete(work.position);
@@ -189,15 +190,14 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
     taking.pause(held);
   }
 
+  /** What waits goes when its time has come and everything before it is here: what came before it may be of its key. */
   function ring(): void {
     let first = Number.POSITIVE_INFINITY;
     const now = clock.now();
     for (const work of works.values()) {
-      if (work.state !== "waiting") continue;
-      if (work.due <= now) {
-        waiting--;
-        offer(work);
-      } else first = Math.min(first, work.due);
+      if (work.state !== "waiting" || work.position > cursor.seen()) continue;
+      if (work.due <= now) offer(work);
+      else first = Math.min(first, work.due);
     }
     alarm?.abort(new Error("set anew"));
     if (!Number.isFinite(first) || stop.signal.aborted) return;
@@ -212,28 +212,14 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       if (stop.signal.aborted) return;
       if (dirty) await save().catch(failed);
       if (ready.length > 0 && lease.valid()) parts.ready(); // a lease that lapsed and was renewed tells nobody
-      await missing().catch(failed);
+      if (!held && settles.size < WINDOW) await asking.look().catch(failed);
     }
-  }
-
-  /** Silence although the relay sent more: the broker lost it, or lost the lane. */
-  async function missing(): Promise<void> {
-    const silent = clock.now() - arrivedAt;
-    const last = relay.last(lane.topic, lane.partition).position;
-    if (held || silent < SILENCE || last <= cursor.seen() || settles.size >= WINDOW || !relay.idle(lane.topic, lane.partition)) return;
-    const depth = await broker.depth(lane);
-    if (depth !== undefined && depth > settles.size && silent < LONG_SILENCE) return;
-    arrivedAt = clock.now();
-    asked = -1;
-    askFor(cursor.seen());
   }
 
   for (const { position, key, attempts, firstAt, due } of await parts.parked.load(id)) {
     const work: Work = { position, key: key ?? undefined, attempts, firstAt, again: true, parked: true, due, state: "behind" };
     works.set(position, work);
-    if (!keys.enter(work)) continue;
-    work.state = "waiting";
-    waiting++;
+    if (keys.enter(work)) work.state = "waiting";
   }
   const taking: Taking = await broker.take(lane, WINDOW, take);
   ring();
@@ -244,6 +230,10 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       const work = ready.shift();
       if (work) work.state = "running";
       return work;
+    },
+    back(work) {
+      work.state = "ready";
+      ready.unshift(work);
     },
     async envelope(work) {
       const kept = bodies.get(work.position);
@@ -257,30 +247,30 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       bodies.delete(work.position);
       if (!work.parked) settle(work);
       const next = keys.leave(work);
-      if (next) offer(next);
+      if (next) next.state = "waiting";
+      if (next) ring();
       hold();
     },
     async wait(work, attempts, due) {
-      if (work.state !== "waiting") waiting++;
       work.state = "waiting";
       work.attempts = attempts;
       work.due = Number.POSITIVE_INFINITY; // it does not go before its wait is durable
       await park(work, due);
       work.due = due;
-      work.again = false;
-      for (const behind of keys.behind(work)) if (!behind.parked) await park(behind, 0);
+      for (const behind of keys.behind(work)) if (!behind.parked) await park(behind, 0).catch(failed);
       ring();
     },
     valid: () => !fenced && lease.valid(),
     pause(next) {
       paused = next;
       hold();
-      if (!next) arrivedAt = clock.now();
+      if (!next) asking.arrived();
     },
     async state() {
       const last = relay.last(lane.topic, lane.partition);
       const parked = [...works.values()].filter((work) => work.parked).reduce((low, work) => Math.min(low, work.position), Infinity);
       const floor = Math.min(cursor.lowest() ?? cursor.seen() + 1, parked);
+      const waiting = [...works.values()].filter((work) => work.state === "waiting").length;
       return { floor, lag: Math.max(0, last.count - cursor.taken()) + works.size, waiting, blockedKeys: keys.blockedKeys() };
     },
     async close() {
@@ -289,6 +279,8 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       await taking.close();
       await watching;
       ready = [];
+      const running = (): boolean => [...works.values()].some((work) => work.state === "running");
+      for (let left = DRAIN; left > 0 && running() && lease.valid(); left -= 50) await clock.sleep(50);
       await saving.catch(() => undefined);
       if (!fenced) await file.write(cursor.snapshot(cursor.handedOut())).catch(failed);
     },

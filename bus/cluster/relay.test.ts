@@ -327,6 +327,34 @@ describe("the relay", () => {
     await clock.until(relay.close());
   }, 60_000);
 
+  it("counts the messages of a partition up to any position, whatever it has sent so far", async () => {
+    const { append, open, clock } = world(2);
+    await append(names(60).flatMap((id) => [published(id), row(id)]));
+    const relay = await open();
+    await relay.gained(1);
+    const own = names(60).flatMap((id, at) => (partitionOf(envelope(id), 2) === 1 ? [at * 2 + 1] : []));
+    const upTo = (position: number): number => own.filter((one) => one <= position).length;
+    expect(await relay.countAt(TOPIC, 1, 70)).toBe(upTo(70)); // before anything was sent
+    await clock.advance(1_000);
+    for (const position of [0, 1, 17, 60, 119, 120, 500]) expect(await relay.countAt(TOPIC, 1, position)).toBe(upTo(position));
+    await clock.until(relay.close());
+  });
+
+  it("goes on writing its cursor after somebody else wrote it, and never back", async () => {
+    const { append, open, clock, cursor, disk } = world();
+    const relay = await open();
+    await relay.gained(0);
+    await append([published("a")], relay);
+    await clock.advance(1_000);
+    const documents = disk.documents.get("relay");
+    const known = documents?.get("partition 0");
+    if (known) documents?.set("partition 0", { ...known, version: known.version + 1 }); // a write whose answer was lost
+    await append([published("b"), published("c")], relay);
+    await clock.advance(2_000);
+    expect(cursor()).toMatchObject({ cursor: 3, last: { [TOPIC]: [3, 3] } });
+    await clock.until(relay.close());
+  });
+
   it("that lost its partition to another writes its cursor no more", async () => {
     const { append, open, clock, cursor } = world();
     const [old, young] = [await open("many"), await open("many")];

@@ -26,6 +26,8 @@ export interface Relay {
   appended(records: readonly JournalRecord[], positions: readonly number[]): void;
   /** The last message of a topic and partition that the relay took. */
   last(topic: string, partition: Partition): Link;
+  /** How many messages of a topic and partition lie up to a position. */
+  countAt(topic: string, partition: Partition, position: number): Promise<number>;
   /** Nothing of the topic and partition is on its way. */
   idle(topic: string, partition: Partition): boolean;
   rewind(topic: string, partition: Partition, after: number): void;
@@ -75,6 +77,12 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
     part.senders.set(topic, made);
     return made;
   };
+
+  function last(topic: string, partition: Partition): Link {
+    const part = owned.get(partition);
+    const saved = part?.saved.last[topic];
+    return part?.senders.get(topic)?.last() ?? (saved ? { position: saved[0], count: saved[1] } : ZERO);
+  }
 
   async function pageOf(topic: string, partition: Partition, after: number): Promise<{ items: Item[]; next: number | undefined }> {
     const { records, cursor } = await journal.find({ topic, ascending: true, limit: PAGE, ...(after > 0 ? { cursor: after } : undefined) });
@@ -137,7 +145,14 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
     }
   }
 
-  /** A conflict says that another node owns the partition by now: its cursor counts. */
+  /** A conflict: an answer of the store was lost, or a node wrote late. What stands there is true as well; the next save goes on from it. */
+  async function adopt(part: Part, error: unknown): Promise<never> {
+    const known = asBusError(error).code === "store-conflict" ? await cursors.get(part.id) : undefined;
+    if (known) part.version = known.version;
+    if (known && known.value.cursor > part.saved.cursor) part.saved = known.value;
+    throw error;
+  }
+
   function save(part: Part): Promise<void> {
     part.saving = part.saving
       .catch(() => undefined)
@@ -151,7 +166,7 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
           if (count > 0) last[topic] = [position, count];
         }
         const next = { cursor, last };
-        await cursors.update(part.id, part.version, next);
+        await cursors.update(part.id, part.version, next).catch((error: unknown) => adopt(part, error));
         part.version++;
         part.saved = next;
       });
@@ -172,10 +187,10 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
       const id = idOfPart(partition);
       const known = await cursors.get(id);
       const saved: RelayDocument = known?.value ?? { cursor: 0, last: {} };
-      // written at once, so that a former owner's writes are refused from here on
+      // written at once, so that a former owner's late write is seen as one
       if (known) await cursors.update(id, known.version, saved);
       else await cursors.insert(id, saved);
-      const version = (await cursors.get(id))?.version ?? 1;
+      const version = (known?.version ?? 0) + 1;
       owned.set(partition, { id, version, saved, senders: new Map(), saving: Promise.resolve() });
       read = Math.min(read, saved.cursor);
       live = false;
@@ -195,10 +210,17 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
       }
       if (!live) stirred();
     },
-    last: (topic, partition) => {
-      const part = owned.get(partition);
-      const saved = part?.saved.last[topic];
-      return part?.senders.get(topic)?.last() ?? (saved ? { position: saved[0], count: saved[1] } : ZERO);
+    last,
+    async countAt(topic, partition, position) {
+      const end = last(topic, partition);
+      const [low, high, sign] = end.position <= position ? [end.position, position, 1] : [position, end.position, -1];
+      let between = 0;
+      for (let after: number | undefined = low; after !== undefined && after < high;) {
+        const { items, next }: Awaited<ReturnType<typeof pageOf>> = await pageOf(topic, partition, after);
+        between += items.filter((item) => item.position <= high).length;
+        after = next;
+      }
+      return end.count + sign * between;
     },
     idle: (topic, partition) => owned.get(partition)?.senders.get(topic)?.idle() ?? true,
     rewind(topic, partition, after) {

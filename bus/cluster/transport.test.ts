@@ -1,7 +1,7 @@
-/** What the transport does when the broker cannot give it a lane: one group's trouble passes, and leaves nothing behind. */
+/** What the transport does when broker or store fail it: one group's trouble passes, leaves nothing behind and loses nothing. */
 import { describe, expect, it } from "vitest";
 import { BusError } from "#bus/errors.ts";
-import type { SubscribeOptions } from "#bus/ports.ts";
+import type { Collection, Json, Store, SubscribeOptions } from "#bus/ports.ts";
 import { createBrokerDisk, createMemoryBroker } from "#test/harness/memory-broker.ts";
 import { createMemoryDisk, createMemoryJournal, createMemoryStore } from "#test/harness/memory.ts";
 import { createVirtualClock } from "#test/harness/virtual-clock.ts";
@@ -30,6 +30,9 @@ function cluster() {
   const clock = createVirtualClock(1_000);
   const journal = createMemoryJournal({ disk });
   const away = new Set<string>();
+  /** Groups whose next write of a cursor has its effect, and no answer. */
+  const unanswered = new Set<string>();
+  const errors: string[] = [];
   const open = (node: string): Promise<BrokerTransport> => {
     const broker = createMemoryBroker(queues);
     return openBrokerTransport({
@@ -39,14 +42,28 @@ function cluster() {
           away.has(lane.group) ? Promise.reject(new BusError("transport-unavailable", "no lane now")) : broker.take(lane, window, handler),
       },
       journal: { ...journal, writers: "many", close: () => Promise.resolve() },
-      store: createMemoryStore(disk),
+      store: losing(createMemoryStore(disk), unanswered),
       clock,
       node,
       partitions: 4,
-      onError: () => undefined,
+      onError: (error, where) => errors.push(`${where}: ${String(error)}`),
     });
   };
-  return { clock, away, open };
+  return { clock, away, unanswered, errors, open };
+}
+
+function losing(store: Store, groups: Set<string>): Store {
+  return {
+    ...store,
+    async collection<T extends Json>(name: string, options?: Readonly<{ unique?: readonly string[]; index?: readonly string[] }>) {
+      const inner: Collection<T> = await store.collection<T>(name, options);
+      const update: Collection<T>["update"] = async (id, version, value) => {
+        await inner.update(id, version, value);
+        if (name === "cursors" && groups.delete(id.split("\n")[1] ?? "")) throw new BusError("store-unavailable", "no answer");
+      };
+      return { ...inner, update };
+    },
+  };
 }
 
 describe("a group that the broker gives no lane", () => {
@@ -81,6 +98,53 @@ describe("a group that the broker gives no lane", () => {
     for (let n = 0; n < 10; n++) await clock.until(a.publish(TOPIC, envelope(n)));
     await clock.advance(20_000);
     expect(got).toEqual(Array.from({ length: 10 }, () => "second one"));
+    await clock.until(a.close());
+  });
+});
+
+describe("a group", () => {
+  it("that begins with new messages gets those of partitions whose node does not have it yet", async () => {
+    const { clock, open } = cluster();
+    const [a, b] = [await clock.until(open("a")), await clock.until(open("b"))];
+    await clock.advance(20_000); // two partitions each
+    await clock.until(a.publish(TOPIC, envelope(100)));
+    await clock.advance(1_000);
+    const got: string[] = [];
+    const handler = async ({ envelope: { id } }: { envelope: { id: string } }): Promise<void> => void got.push(id);
+    await clock.until(a.subscribe(TOPIC, "g", { ...OPTIONS, from: "new" }, handler));
+    for (let n = 0; n < 40; n++) await clock.until(a.publish(TOPIC, envelope(n)));
+    await clock.advance(5_000);
+    expect(got.length).toBeLessThan(40);
+    const late = await clock.until(b.subscribe(TOPIC, "g", { ...OPTIONS, from: "new" }, handler));
+    await clock.advance(20_000);
+    expect(got.toSorted()).toEqual(Array.from({ length: 40 }, (_, n) => `m-${n}`).toSorted());
+    expect((await late.state()).lag).toBe(0);
+    for (let n = 40; n < 60; n++) await clock.until(b.publish(TOPIC, envelope(n)));
+    await clock.until(a.close());
+    await clock.advance(20_000);
+    expect(new Set(got).size).toBe(60);
+    expect((await late.state()).lag).toBe(0);
+    await clock.until(b.close());
+  });
+
+  it("whose cursor was written without an answer goes on by itself, and does nothing twice", async () => {
+    const { clock, open, unanswered } = cluster();
+    const a = await clock.until(open("a"));
+    const got: string[] = [];
+    const slow = async ({ envelope: { id }, again }: { envelope: { id: string }; again?: boolean }): Promise<void> => {
+      if (again === true && got.includes(id)) return;
+      await clock.sleep(200);
+      got.push(id);
+    };
+    await clock.until(a.subscribe(TOPIC, "g", OPTIONS, slow));
+    for (let n = 0; n < 60; n++) {
+      if (n % 20 === 10) unanswered.add("g");
+      await clock.until(a.publish(TOPIC, envelope(n)));
+      await clock.advance(300);
+    }
+    await clock.advance(60_000);
+    expect(unanswered.size).toBe(0);
+    expect(got).toHaveLength(60);
     await clock.until(a.close());
   });
 });

@@ -4,11 +4,12 @@
  */
 import type { Broker, Partition } from "../broker.ts";
 import type { Envelope } from "../envelope.ts";
-import { BusError } from "../errors.ts";
+import { asBusError, BusError } from "../errors.ts";
 import type { JournalRecord } from "../journal/record.ts";
 import type { Clock, Collection, Journal, Store, Subscription, SubscribeOptions, Transport } from "../ports.ts";
 import type { GroupKeeping } from "../keep/keeping.ts";
 import type { CursorDocument } from "./cursor.ts";
+import { beginCursors } from "./cursor-file.ts";
 import { openGroup, type Group, type Member } from "./group.ts";
 import { openLane } from "./lane.ts";
 import { createKeeping } from "./keeping.ts";
@@ -90,36 +91,44 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     async gained(partition, lease) {
       owned.set(partition, lease);
       await relay.gained(partition);
-      for (const { group } of groups.values()) {
-        await group.gained(partition).catch((error: unknown) => {
-          onError(error, "gaining a partition");
-          void gainLater(group, partition, lease);
-        });
-      }
+      for (const { group } of groups.values()) await gain(group, partition, lease);
     },
     async lost(partition) {
       owned.delete(partition);
-      for (const { group } of groups.values()) await group.lost(partition);
+      const ended = await Promise.allSettled([...groups.values()].map(({ group }) => group.lost(partition)));
       await relay.lost(partition);
+      for (const one of ended) if (one.status === "rejected") throw one.reason;
     },
   });
 
   /** One group's trouble holds up no other: it is tried again for as long as the partition is ours. */
-  async function gainLater(group: Group, partition: Partition, lease: Lease): Promise<void> {
-    for (;;) {
-      await clock.sleep(GAIN_AGAIN);
-      if (closing || owned.get(partition) !== lease) return;
-      try {
-        await group.gained(partition);
-        return;
-      } catch (error) {
-        onError(error, "gaining a partition");
-      }
-    }
+  async function gain(group: Group, partition: Partition, lease: Lease): Promise<void> {
+    await group.gained(partition).catch((error: unknown) => {
+      if (owned.get(partition) !== lease) return;
+      onError(error, "gaining a partition");
+      void gainLater(group, partition, lease);
+    });
   }
 
+  async function gainLater(group: Group, partition: Partition, lease: Lease): Promise<void> {
+    await clock.sleep(GAIN_AGAIN);
+    if (!closing && owned.get(partition) === lease) await gain(group, partition, lease);
+  }
+
+  /** A lane that may not write any more although the partition is ours is closed and opened anew. */
+  async function regain(group: Group, partition: Partition, lease: Lease): Promise<void> {
+    if (owned.get(partition) !== lease) return;
+    await group.lost(partition).catch((error: unknown) => onError(error, "opening a lane anew"));
+    await gainLater(group, partition, lease);
+  }
+
+  const beginOf =
+    ({ from }: SubscribeOptions) =>
+    (): Promise<number> =>
+      from === "start" ? Promise.resolve(0) : newest(parts.journal);
+
   function openOf(topic: string, name: string, options: SubscribeOptions): Open {
-    const group = openGroup({
+    const group: Group = openGroup({
       clock,
       onError,
       open: (partition, ready) => {
@@ -135,8 +144,9 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
           cursors,
           parked,
           lease,
-          begin: () => (options.from === "start" ? Promise.resolve(0) : newest(parts.journal)),
+          begin: beginOf(options),
           ready,
+          fenced: () => void regain(group, partition, lease),
           onError,
         });
       },
@@ -151,6 +161,7 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     const key = `${topic}\n${name}`;
     await ending.get(key);
     await relay.settled();
+    await beginCursors(cursors, { topic, group: name }, partitions, beginOf(options));
     const entry = groups.get(key) ?? openOf(topic, name, options);
     groups.set(key, entry);
     const { group } = entry;
@@ -183,7 +194,7 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     };
     subscriptions.add(subscription);
     try {
-      for (const partition of owned.keys()) await group.gained(partition);
+      for (const [partition, lease] of owned) await gainNow(group, partition, lease);
     } catch (error) {
       await subscription.close();
       throw error;
@@ -191,6 +202,17 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     group.pauses();
     group.pump();
     return subscription;
+  }
+
+  /** What a partition that moves at this moment brings about is no reason to refuse a subscription. */
+  async function gainNow(group: Group, partition: Partition, lease: Lease): Promise<void> {
+    try {
+      await group.gained(partition);
+    } catch (error) {
+      if (owned.get(partition) !== lease) return;
+      if (asBusError(error).code !== "store-conflict") throw error;
+      void gainLater(group, partition, lease);
+    }
   }
 
   const refuseClosed = (): void => {
