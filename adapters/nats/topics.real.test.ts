@@ -218,15 +218,27 @@ describe.skipIf(!server)("modern systems on NATS (skipped where no server of our
   it("a system that waits before there is a message for it gets the first one", async () => {
     const early = "early/system";
     createNatsOutlet({ topics: await bus(), system: early, contract: CONTRACT, codec: json });
+    const sender = createNatsInlet({
+      topics: await bus(),
+      system: "sends/only",
+      contract: CONTRACT,
+      binding: { route: "r", from: "f", system: "sends/only", pattern: "event" },
+      codecs: { json },
+      replies: undefined,
+      limits,
+    });
+    await sender.start(async (inbound) => accepted(inbound));
+    closing.push(() => sender.close());
     const manager = await jetstreamManager((await bus()).link.nc);
-    await eventually(
-      async () => {
-        const info = await manager.consumers.info("MBUS_TO", "early_2fsystem").catch(() => undefined);
-        return info?.config.filter_subject === "to.early_2fsystem.>";
-      },
-      "the system's consumer",
-      WAIT,
-    );
+    for (const token of ["early_2fsystem", "sends_2fonly"])
+      await eventually(
+        async () => {
+          const info = await manager.consumers.info("MBUS_TO", token).catch(() => undefined);
+          return info?.config.filter_subject === `to.${token}.>`;
+        },
+        `the consumer of ${token}`,
+        WAIT,
+      );
   });
 
   it("a structured CloudEvent and a question with a time are taken with what they say", async () => {

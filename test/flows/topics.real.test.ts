@@ -66,8 +66,20 @@ function onTopics(site: Site, broker: "nats" | "amqp"): void {
   site.edit("routes/rsp/person-lookup.yaml", (text) =>
     text.replace("\naccess:", `  - name: portal\n    system: primaria/registry\n    ${broker}: {}\n\naccess:`),
   );
+  site.edit("routes/cnas/benefit-register.yaml", (text) =>
+    text.replace("\naccess:", `  - name: portal\n    system: primaria/registry\n    ${broker}: {}\n\naccess:`),
+  );
 }
 
+const APPLICATION = {
+  applicationId: "ORH-2026-77",
+  idnp: "2004100423789",
+  kind: "coldSeasonAid",
+  amount: "800.00",
+  from: "2026-11-01",
+  iban: "MD24AG000225100013104168",
+  townHall: "Primăria Orhei",
+};
 const change = (person: string, revision: number): Record<string, unknown> => ({
   idnp: person,
   changedAt: "2026-11-23T09:00:00.000Z",
@@ -199,6 +211,27 @@ describe.each(["nats", "amqp"] as const)("modern institutions on %s, the bus its
     expect(refused.contentType).toBe("application/problem+json");
     expect(refused.json()).toMatchObject({ type: "urn:mconnect-bus:error:call-context-missing", status: 403 });
   });
+
+  here(
+    "a command over the topic has one effect at the legacy system, however often it is sent, and its ticket tells how it ended",
+    async (of, client) => {
+      const topic = `from.${TOWNHALL}.benefit.register.v1`;
+      for (let times = 0; times < 3; times++)
+        await client("townhall").publish(topic, JSON.stringify(APPLICATION), { id: "order-1", headers: CALL });
+      const ticket = async (): Promise<Readonly<Record<string, unknown>>> => {
+        const response = await fetch(`${bus.http}/mconnect/commands/order-1`, { headers: { "x-system": "primaria/registry" } });
+        return (await response.json()) as Readonly<Record<string, unknown>>;
+      };
+      await eventually(
+        async () => JSON.stringify(await ticket()).includes("caseNumber"),
+        () => "the command did not end",
+        60_000,
+      );
+      const found = await rows(of, "--id", "order-1");
+      expect(found.filter(({ step, outcome }) => step === "accepted" && outcome === "ok")).toHaveLength(1);
+      expect(found.filter(({ step }) => step === "delivered")).toHaveLength(1);
+    },
+  );
 
   here("no institution speaks or asks in another's name", async (of, client) => {
     for (const topic of [`from.${REGISTER}.person.changed.v1`, `ask.${PENSIONS}.person.request.v1`, `to.${PENSIONS}.person.changed.v1`])
