@@ -4,6 +4,7 @@
  */
 import { namesOf } from "./names.ts";
 import { userOf } from "./received.ts";
+import { BOUNDED } from "./topology.ts";
 
 export type SystemAccess = Readonly<{
   /** Id in the registry of systems. */
@@ -47,7 +48,7 @@ export function definitionsFor(systems: readonly SystemAccess[], vhost = "/", pr
       vhost,
       durable: true,
       auto_delete: false,
-      arguments: { "x-queue-type": "quorum" },
+      arguments: BOUNDED,
     })),
     bindings: [
       binding(vhost, names.unrouted, names.unrouted, ""),

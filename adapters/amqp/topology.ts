@@ -9,8 +9,10 @@ import type { Names } from "./names.ts";
 export type Version = Readonly<{ product: string; major: number; minor: number; text: string }>;
 
 const DELIVERY_LIMIT = 1_000;
-/** Messages of one routing key that wait at most: a system that nobody serves stops no other. */
+/** Messages of one routing key that wait at most: a system that nobody serves, or that does not fetch, stops no other. */
 const WAITING = 100_000;
+/** A quorum queue that refuses more than it holds, so that the sender is told. */
+export const BOUNDED = { "x-queue-type": "quorum", "x-max-length": WAITING, "x-overflow": "reject-publish" } as const;
 /** Milliseconds: longer than a reload, so that a question finds the queue meanwhile. */
 const LEFT_BEHIND = 60_000;
 
@@ -48,22 +50,20 @@ export async function declareBase(channel: ConfirmChannel, names: Names): Promis
 /** What modern systems publish to. A key that no queue takes is kept in `unrouted`, so that its sender can be told. */
 export async function declareFrom(channel: ConfirmChannel, names: Names): Promise<void> {
   await channel.assertExchange(names.unrouted, "fanout", { durable: true });
-  await channel.assertQueue(names.unrouted, { durable: true, arguments: { "x-queue-type": "quorum" } });
+  await channel.assertQueue(names.unrouted, { durable: true, arguments: BOUNDED });
   await channel.bindQueue(names.unrouted, names.unrouted, "");
   await channel.assertExchange(names.from, "topic", { durable: true, alternateExchange: names.unrouted });
 }
 
 /**
- * The queue of one routing key. It has no delivery limit: its messages were confirmed to their sender and are in no journal yet. A
- * full queue refuses, so that the sender is told.
+ * The queue of one routing key. It has no delivery limit: its messages were confirmed to their sender and are in no journal yet.
  */
 export async function declareSource(channel: ConfirmChannel, names: Names, key: string): Promise<string> {
   await declareFrom(channel, names);
   const queue = names.source(key);
   // Since RabbitMQ 4 a queue has a limit of twenty unless it says that it has none; before, the word is not known.
   const unlimited = versionOf(channel).major >= 4 ? { "x-delivery-limit": -1 } : {};
-  const bounds = { "x-max-length": WAITING, "x-overflow": "reject-publish" };
-  await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum", ...bounds, ...unlimited } });
+  await channel.assertQueue(queue, { durable: true, arguments: { ...BOUNDED, ...unlimited } });
   await channel.bindQueue(queue, names.from, key);
   return queue;
 }
