@@ -48,6 +48,7 @@ export function brokerFaultFlows(engine: FlowEngine): void {
       const load = createLoad();
       const stop = new AbortController();
       const sending = load.run(bus, stop.signal, PACE);
+      sending.catch(() => undefined); // it is waited for below
       await eventually(
         () => [...load.events].filter((id) => world.townhall.effects.has(id)).length > 20,
         () => "nothing comes before the fault",

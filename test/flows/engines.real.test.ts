@@ -1,5 +1,7 @@
-/** The main job on each broker: `mbus start --samples` carries the tour of the sample world, and the journal has every row of it. */
+/** The main job on each engine: `mbus start --samples` carries the tour of the sample world, and the journal has every row of it. */
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSite, type Site } from "#test/harness/bus-process.ts";
@@ -12,6 +14,8 @@ type Engine = Readonly<{
   name: string;
   servers: readonly (() => Promise<Server | undefined>)[];
   env: (...urls: readonly string[]) => Readonly<Record<string, string>>;
+  /** What stands on the servers when the tour is over. */
+  after?: (...urls: readonly string[]) => Promise<void>;
 }>;
 
 const nats = (url = ""): Readonly<Record<string, string>> => ({ MBUS_TRANSPORT: "nats", NATS_URL: url });
@@ -22,11 +26,30 @@ const ENGINES: readonly Engine[] = [
   { name: "nats", servers: [() => natsServer()], env: nats },
   { name: "amqp", servers: [rabbitServer], env: amqp },
   { name: "nats and mongodb", servers: [() => natsServer(), mongoServer], env: (url, store) => ({ ...nats(url), ...mongodb(store) }) },
+  { name: "amqp and mongodb", servers: [rabbitServer, mongoServer], env: (url, store) => ({ ...amqp(url), ...mongodb(store) }) },
+  {
+    name: "a schema registry outside",
+    servers: [registryElsewhere],
+    env: (url = "") => ({ SCHEMA_REGISTRY_URL: url }),
+    async after(url = "") {
+      const subjects = (await (await fetch(`${url}/subjects`)).json()) as string[];
+      expect(subjects.filter((subject) => subject.includes("person.changed"))).not.toEqual([]);
+    },
+  },
 ];
+
+/** The registry of another bus, which has no contracts of its own: a server that speaks Confluent's protocol, in another process. */
+async function registryElsewhere(): Promise<Server> {
+  const site = createSite();
+  for (const folder of ["routes", "contracts"]) rmSync(join(site.root, folder), { recursive: true });
+  const bus = await site.start();
+  expect(await (await fetch(`${bus.registry}/subjects`)).json()).toEqual([]);
+  return { url: bus.registry, version: "the registry of another bus", from: "process", close: () => site.remove() };
+}
 
 type Row = Readonly<{ step: string; outcome: string; route?: string; branch?: string; correlationId: string }>;
 
-describe.each(ENGINES)("the main job on $name", ({ servers, env }) => {
+describe.each(ENGINES)("the main job on $name", ({ servers, env, after }) => {
   const opened: Server[] = [];
   const site = createSite();
 
@@ -64,6 +87,7 @@ describe.each(ENGINES)("the main job on $name", ({ servers, env }) => {
           expect(new Set(delivered.map(({ outcome }) => outcome))).toEqual(new Set(["ok"]));
         }
         expect(found.filter(({ step }) => step === "deadletter")).toEqual([]);
+        await after?.(...opened.map(({ url }) => url));
       } finally {
         await bus.end();
       }

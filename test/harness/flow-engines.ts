@@ -57,20 +57,21 @@ async function amqpEngine(): Promise<FlowEngine | undefined> {
     async place() {
       const name = `place-${(places += 1)}`;
       const first = places === 1; // the virtual host that is there by itself, also after the server's data was wiped
-      if (!first) await addVirtualHost(server, name);
-      return { env: { MBUS_TRANSPORT: "amqp", AMQP_URL: first ? server.url : `${server.url}/${name}` }, server };
+      const url = first ? server.url : await virtualHost(server, name);
+      return { env: { MBUS_TRANSPORT: "amqp", AMQP_URL: url }, server };
     },
     close: () => server.close(),
   };
 }
 
-/** In one call of the tool, for each one starts a machine of its own. */
-async function addVirtualHost({ ctl }: RabbitServer, name: string): Promise<void> {
+/** Makes a virtual host on a server of ours; gives its address. In one call of the tool, for each one starts a machine of its own. */
+async function virtualHost({ url, ctl }: RabbitServer, name: string): Promise<string> {
   const all = '<<".*">>';
   await ctl?.(
     "eval",
     `ok = rabbit_vhost:add(<<"${name}">>, <<"test">>), rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${name}">>, ${all}, ${all}, ${all}, <<"test">>).`,
   );
+  return `${url}/${name}`;
 }
 
 function ours<S extends Server>(server: S): server is S & OwnServer {

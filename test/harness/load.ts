@@ -45,7 +45,8 @@ export function createLoad(): Load {
         continue;
       }
       if (answer) refusals.push({ status: answer.status, retryAfter: answer.retryAfter, body: answer.body.slice(0, 500) });
-      if (answer && answer.status < 500) throw new Error(`${id} was answered with ${answer.status}: ${answer.body.slice(0, 500)}`);
+      if (answer && answer.status < 500 && answer.status !== 429)
+        throw new Error(`${id} was answered with ${answer.status}: ${answer.body.slice(0, 500)}`);
       await sleep(Math.max(5, pause));
     }
   }
