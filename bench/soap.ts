@@ -14,8 +14,11 @@ import { startProgram, type Program } from "./parts/process.ts";
 const HEADERS = { "content-type": "text/xml; charset=utf-8", soapaction: '""', "x-system": "cnas/pensions" };
 /** Enough that no party waits for the client. */
 const IN_FLIGHT = 64;
-const ROUNDS = 3;
-const ROUND_MS = 1800;
+const ROUNDS = 5;
+const ROUND_MS = 2000;
+/** Load of each party, in turn, before anything is measured: until then the rates of all of them grow while V8 compiles what they run. */
+const WARM_ROUNDS = 6;
+const WARM_MS = 2500;
 
 export async function soapFigures(names: readonly string[]): Promise<readonly Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), "mbus-bench-soap-"));
@@ -48,6 +51,7 @@ export async function soapFigures(names: readonly string[]): Promise<readonly Fi
       direct: target(provider.url, "/PopulationRegister"),
       "soap package proxy": target(proxy.url, "/soap"),
     };
+    await warm(targets);
     const figures: Figure[] = [];
     if (names.includes("soap.exchange")) figures.push(exchange(await measure(targets, IN_FLIGHT)));
     if (names.includes("soap.latency")) figures.push(latency(await measure(targets, 1)));
@@ -61,11 +65,15 @@ export async function soapFigures(names: readonly string[]): Promise<readonly Fi
 type Name = "bus" | "pass-through" | "direct" | "soap package proxy";
 type Rounds = Readonly<Record<Name, readonly Measured[]>>;
 
+/** All parties alike: the same time under the same load. */
+async function warm(targets: Readonly<Record<Name, Target>>): Promise<void> {
+  for (let round = 0; round < WARM_ROUNDS; round += 1) for (const target of Object.values(targets)) await load(target, IN_FLIGHT, WARM_MS);
+}
+
 /** The parties in turn, round by round, so that a machine that changes its speed changes it for all. */
 async function measure(targets: Readonly<Record<Name, Target>>, inFlight: number): Promise<Rounds> {
   const rounds: Record<Name, Measured[]> = { bus: [], "pass-through": [], direct: [], "soap package proxy": [] };
   const names = Object.keys(targets) as Name[];
-  for (const name of names) await load(targets[name], inFlight, 700);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const name of names) {
       const measured = await load(targets[name], inFlight, ROUND_MS);
