@@ -10,16 +10,29 @@ export type Look = Readonly<{ files: readonly Found[]; refused: readonly Readonl
 /** A name grows when the file is moved aside or its bad records are listed; most disks end at 255 bytes. */
 const LONGEST_NAME = 200;
 
-/** `*` and `?` of a file name as a regular expression. */
-export function globOf(match: string): RegExp {
-  const source = match.replace(/[^*?]+|\*+|\?/g, (part) =>
-    part.startsWith("*") ? "[^]*?" : part === "?" ? "[^]" : part.replace(/[\\^$.|+()[\]{}]/g, "\\$&"),
-  );
-  return new RegExp(`^${source}$`);
+export type Glob = Readonly<{ test(name: string): boolean }>;
+
+/** `*` stands for any characters and `?` for one. A star is tried again only where the last one failed, so no name takes long. */
+export function globOf(match: string): Glob {
+  const pattern = Array.from(match);
+  return {
+    test(name) {
+      const chars = Array.from(name);
+      let [at, want, star, mark] = [0, 0, -1, 0];
+      while (at < chars.length) {
+        if (pattern[want] === "*") [star, mark] = [want++, at];
+        else if (pattern[want] === "?" || (want < pattern.length && pattern[want] === chars[at])) [at, want] = [at + 1, want + 1];
+        else if (star === -1) return false;
+        else [want, at] = [star + 1, ++mark];
+      }
+      while (pattern[want] === "*") want++;
+      return want === pattern.length;
+    },
+  };
 }
 
 /** Looks at a folder once. Hidden names are never taken: programs use them for files in the making. */
-export async function look(directory: string, glob: RegExp, order: "name" | "mtime"): Promise<Look> {
+export async function look(directory: string, glob: Glob, order: "name" | "mtime"): Promise<Look> {
   const files: Found[] = [];
   const refused: { name: string; why: string }[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
