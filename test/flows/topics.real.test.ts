@@ -99,6 +99,13 @@ describe.each(["nats", "amqp"] as const)("modern institutions on %s, the bus its
   let bus: BusProcess;
   const clients: Record<string, Modern> = {};
 
+  const connectAll = async (url: string): Promise<void> => {
+    for (const client of Object.values(clients)) client.close();
+    clients["register"] = await ground.client(url, REGISTER, "register");
+    clients["townhall"] = await ground.client(url, TOWNHALL, 'town"hall');
+    clients["pensions"] = await ground.client(url, PENSIONS, "pensions");
+  };
+
   beforeAll(async () => {
     const plain = createSite(SECRETS);
     const { out, err } = await plain.mbus("broker-config", broker);
@@ -108,10 +115,11 @@ describe.each(["nats", "amqp"] as const)("modern institutions on %s, the bus its
     if (!server) return;
     site = createSite({ ...SECRETS, ...ground.env(server.url), MBUS_LOG_LEVEL: "error" });
     onTopics(site, broker);
+    site.edit("routes/policies.yaml", (text) =>
+      text.replace("first: 5s, factor: 3", "first: 200ms, factor: 2").replace("openFor: 1m", "openFor: 1s"),
+    );
     bus = await site.start({ samples: true });
-    clients["register"] = await ground.client(server.url, REGISTER, "register");
-    clients["townhall"] = await ground.client(server.url, TOWNHALL, 'town"hall');
-    clients["pensions"] = await ground.client(server.url, PENSIONS, "pensions");
+    await connectAll(server.url);
   }, 600_000);
   afterAll(async () => {
     for (const client of Object.values(clients)) client.close();
@@ -129,7 +137,7 @@ describe.each(["nats", "amqp"] as const)("modern institutions on %s, the bus its
         }
         await run(site, (who) => clients[who] as Modern);
       },
-      120_000,
+      240_000,
     );
   const rows = async (of: Site, ...filter: string[]): Promise<readonly Readonly<Record<string, string>>[]> => {
     const { out } = await of.mbus("journal", "find", "--json", "--limit", "100", ...filter);
@@ -273,5 +281,28 @@ describe.each(["nats", "amqp"] as const)("modern institutions on %s, the bus its
     await client("register").publish(`from.${REGISTER}.person.changed.v1`, JSON.stringify(change(idnp(6), 1)), { id: "killed-1" });
     bus = await of.start({ samples: true });
     await delivered(of, "killed-1", "pensions");
+  });
+
+  here("a broker that dies stops its own topics only, says so, and everything goes on when it is back", async (of, client) => {
+    if (!server?.kill || !server.revive) return;
+    await server.kill();
+    const page = async (path: string): Promise<string> => (await fetch(`${bus.http}${path}`)).text();
+    await eventually(
+      async () => (await page("/readyz")).includes(`${broker}: away`),
+      () => "the broker is not missed",
+      60_000,
+    );
+    expect((await tell(bus, { id: "dead-1", person: idnp(7), revision: 1 })).status).toBe(200);
+    await delivered(of, "dead-1", "pensions");
+    await server.revive();
+    await eventually(
+      async () => (await page("/readyz")) === "ready\n",
+      () => "the broker's return is not seen",
+      60_000,
+    );
+    await connectAll(server.url);
+    expect((await received(client("townhall"), "dead-1")).json()).toMatchObject({ idnp: idnp(7) });
+    await client("register").publish(`from.${REGISTER}.person.changed.v1`, JSON.stringify(change(idnp(7), 2)), { id: "back-1" });
+    await delivered(of, "back-1", "pensions");
   });
 });
