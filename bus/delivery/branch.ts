@@ -4,8 +4,8 @@
  */
 import type { AvroRecord, Envelope } from "../envelope.ts";
 import { asBusError, BusError } from "../errors.ts";
-import { factsOf } from "../journal/facts.ts";
 import type { JournalRecord } from "../journal/record.ts";
+import type { Mutable } from "../mutable.ts";
 import { Redeliver, type Delivery, type Journal, type Subscription, type Transport } from "../ports.ts";
 import type { DeadLetters } from "./deadletters.ts";
 import { branchStateOf, type BranchState, type Tally } from "./branch-state.ts";
@@ -224,18 +224,24 @@ type Noted = Pick<JournalRecord, "step" | "outcome" | "errorClass" | "errorCode"
 /** Resolves when the row is durable: only then may the message be acknowledged. */
 async function note(parts: BranchParts, delivery: Delivery, round: Round, noted: Noted): Promise<void> {
   const { route, branch, clock } = parts;
+  const { envelope } = delivery;
   const time = clock.now();
-  const { detail, ...words } = noted;
-  await parts.journal.append([
-    {
-      ...factsOf(route, delivery.envelope),
-      ...words,
-      time,
-      branch: branch.name,
-      attempt: delivery.attempt,
-      elapsed: time - round.startedAt,
-      ...(detail === undefined ? undefined : { detail: detail.slice(0, 1000) }),
-      ...(branch.system === undefined ? undefined : { target: branch.system }),
-    },
-  ]);
+  const record: Mutable<JournalRecord> = {
+    id: envelope.id,
+    correlationId: envelope.correlationId,
+    route: route.id,
+    contract: envelope.contract,
+    system: envelope.source,
+    step: noted.step,
+    outcome: noted.outcome,
+    time,
+    branch: branch.name,
+    attempt: delivery.attempt,
+    elapsed: time - round.startedAt,
+  };
+  if (branch.system !== undefined) record.target = branch.system;
+  if (noted.errorClass !== undefined) record.errorClass = noted.errorClass;
+  if (noted.errorCode !== undefined) record.errorCode = noted.errorCode;
+  if (noted.detail !== undefined) record.detail = noted.detail.slice(0, 1000);
+  await parts.journal.append([record]);
 }

@@ -50,9 +50,12 @@ export async function deliverNow(parts: NowParts, envelope: Envelope, options: N
   const whole = envelope.dataref === undefined || !parts.redeem ? envelope : await parts.redeem(envelope);
   const marked = options.marks ? { ...whole, headers: { ...whole.headers, ...options.marks } } : whole;
   const message: Message = { envelope: marked, value: decode(route, whole) };
-  if (branch.when && !(await branch.when(message))) return { kind: "skipped" };
+  // what is there at once is not waited for
+  const holds = branch.when?.(message);
+  if (holds !== undefined && !(holds instanceof Promise ? await holds : holds)) return { kind: "skipped" };
   const granted = parts.reduce ? parts.reduce(message) : message;
-  const outcome = branch.steps.length === 0 ? undefined : await runSteps(branch.steps, granted, parts.context(options.signal));
+  const ran = branch.steps.length === 0 ? undefined : runSteps(branch.steps, granted, parts.context(options.signal));
+  const outcome = ran instanceof Promise ? await ran : ran;
   if (outcome?.kind === "drop") return { kind: "dropped", reason: outcome.reason };
   if (outcome?.kind === "answer") return { kind: "answered", value: outcome.value };
   let result: NowResult = { kind: "dropped", reason: "the steps left nothing to deliver" };
@@ -75,7 +78,9 @@ function decode(route: Route, envelope: Envelope): AvroRecord {
 async function send(parts: NowParts, message: Message, options: NowOptions): Promise<NowResult> {
   const { branch } = parts;
   const { envelope } = message;
-  const outgoing = branch.in ? { envelope, value: await branch.in(message.value, message) } : message;
+  const mapped = branch.in?.(message.value, message);
+  const given = mapped instanceof Promise ? await mapped : mapped;
+  const outgoing = given === undefined ? message : { envelope, value: given };
   const delivered = await deliverOnce({
     outlets: parts.outlets,
     message: outgoing,
