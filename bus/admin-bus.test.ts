@@ -86,6 +86,14 @@ describe("status", () => {
     expect(await lags()).toEqual([0, 0]);
   });
 
+  it("names the process and its partitions where several are one bus, and only there", async () => {
+    const cluster = { node: "two", partitions: [1, 3], of: 4 };
+    const several = await setup({}, { cluster: () => cluster });
+    expect((await several.admin.status()).cluster).toEqual(cluster);
+    const alone = await setup();
+    expect((await alone.admin.status()).cluster).toBeUndefined();
+  });
+
   it("passes on what disk and running set disagree about", async () => {
     const finding = { file: "routes/x.yaml", line: 1, column: 1, severity: "error", rule: "x", text: "y" } as const;
     const { admin } = await setup({}, { drift: () => ({ drift: true, findings: [finding] }) });

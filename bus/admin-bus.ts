@@ -22,6 +22,8 @@ export type AdminParts = Readonly<{
   drift: () => Readonly<{ drift: boolean; findings: readonly Finding[] }>;
   /** Consumer groups that no process has. */
   unclaimed: () => Promise<Status["unclaimed"]>;
+  /** Undefined = this process is the only one. */
+  cluster?: (() => Status["cluster"]) | undefined;
   /** Paths of a route's faces. */
   faces: (route: Route) => Readonly<{ wsdl: string | undefined; rest: string | undefined }>;
 }>;
@@ -53,6 +55,7 @@ export function createAdmin(parts: AdminParts): Admin {
         ...parts.drift(),
         routes: await Promise.all(routes().map(routeStatus)),
         unclaimed: await parts.unclaimed(),
+        cluster: parts.cluster?.(),
         deadletters: await bus.deadletters.open(),
         openBreakers: bus.endpoints.list().filter((endpoint) => endpoint.breaker?.position === "open").length,
         memory: parts.memory(),

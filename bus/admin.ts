@@ -25,6 +25,8 @@ export type RouteStatus = Readonly<{
   branches: readonly BranchState[];
 }>;
 
+export type ClusterStatus = Readonly<{ node: string; partitions: readonly number[]; of: number }>;
+
 export type Status = Readonly<{
   version: string;
   pid: number;
@@ -35,6 +37,8 @@ export type Status = Readonly<{
   routes: readonly RouteStatus[];
   /** Consumer groups of routes that no process runs any more: they are forgotten when their time is over. */
   unclaimed: readonly UnclaimedGroup[];
+  /** The process that answers, where several are one bus: its name, the partitions that it works on, and how many there are. */
+  cluster?: ClusterStatus | undefined;
   deadletters: number;
   openBreakers: number;
   memory: Readonly<{ rss: number; heapUsed: number }>;

@@ -22,10 +22,15 @@ export async function status(output: Output): Promise<number> {
     { title: "blocked keys", value: (row: RouteRow) => row.branch?.blockedKeys, right: true },
   ];
   const head = `mbus ${found.version}, pid ${found.pid}, up since ${new Date(found.startedAt).toISOString()}, ${Math.round(found.memory.rss / 1048576)} MB; ${found.deadletters} dead letters, ${found.openBreakers} open breakers`;
+  const share = found.cluster
+    ? [
+        `${found.cluster.node} works on ${found.cluster.partitions.length} of ${found.cluster.of} partitions: ${found.cluster.partitions.join(" ")}`,
+      ]
+    : [];
   const drift = found.drift ? ["", "the files on disk differ from what runs:", ...found.findings.map(formatFinding)] : [];
   const lost = found.unclaimed.map(({ topic, group, forgottenIn }) => `  ${group} of ${topic}, forgotten in ${daysOf(forgottenIn)}`);
   const unclaimed = lost.length > 0 ? ["", "consumer groups of routes that no process runs:", ...lost] : [];
-  print(output, found, [head, "", table(rows, columns, "no routes"), ...unclaimed, ...drift].join("\n"));
+  print(output, found, [head, ...share, "", table(rows, columns, "no routes"), ...unclaimed, ...drift].join("\n"));
   return found.drift ? 1 : 0;
 }
 

@@ -95,6 +95,7 @@ async function bus(options: BusWorldOptions = {}, drift = false): Promise<BusWor
     startedAt: world.clock.now(),
     memory: () => ({ rss: 104_857_600, heapUsed: 1 }),
     unclaimed: () => Promise.resolve([]),
+    cluster: () => ({ node: "one", partitions: [0, 2], of: 4 }),
     drift: () => ({ drift, findings: drift ? [finding] : [] }),
     faces: (route) => ({ wsdl: undefined, rest: route.id === "lookup" ? "/mconnect/rest/person.request.v1" : undefined }),
   });
@@ -304,16 +305,17 @@ describe("status", () => {
     expect(missing(printed, documented("startedAt") as object)).toEqual([]);
   });
 
-  it("is a table for people: head, a row for each branch, a row for each query", async () => {
+  it("is a table for people: head, the share of one of several processes, a row for each branch, a row for each query", async () => {
     const world = await bus();
     world.bus.view().routes.get("changed")?.pause(true);
     const { code, out: printed } = await mbus("status");
     const lines = printed.split("\n");
-    expect([code, lines[0]]).toEqual([
+    expect([code, lines[0], lines[1]]).toEqual([
       0,
       "mbus 9.9.9, pid 4711, up since 2026-05-04T09:00:00.000Z, 100 MB; 0 dead letters, 0 open breakers",
+      "one works on 2 of 4 partitions: 0 2",
     ]);
-    expect(lines.slice(2).map((line) => line.split(/ {2,}/u).slice(0, 4))).toEqual([
+    expect(lines.slice(3).map((line) => line.split(/ {2,}/u).slice(0, 4))).toEqual([
       ["route", "pattern", "state", "branch"],
       ["lookup", "query", "active"],
       ["changed", "event", "paused", "a"],

@@ -100,6 +100,9 @@ describe("engines", () => {
     for (const writers of ["one", "many"] as const) {
       const engines = await openEngines(partsOf(), memory({ writers }).openers);
       expect(engines.leases === undefined).toBe(writers === "one");
+      const { node, partitions } = partsOf().settings;
+      const all = Array.from({ length: partitions }, (_, partition) => partition);
+      expect(engines.cluster?.()).toEqual(writers === "one" ? undefined : { node, partitions: all, of: partitions });
       await engines.close();
     }
   });

@@ -5,6 +5,7 @@
 import { openEmbedded, type Embedded } from "#adapters/embedded/engine.ts";
 import type { SchemaRegistry } from "#adapters/schema-registry/model.ts";
 import { createEmbeddedRegistry } from "#adapters/schema-registry/registry.ts";
+import type { ClusterStatus } from "#bus/admin.ts";
 import type { Broker, Hazard } from "#bus/broker.ts";
 import { changeTransport, type EmbeddedGroups } from "#bus/cluster/change.ts";
 import type { Leases } from "#bus/cluster/lease.ts";
@@ -61,6 +62,8 @@ export type Engines = Readonly<{
   served: SchemaRegistry | undefined;
   /** For what one process of a cluster may do at a time; undefined = this process is the only one. */
   leases: Leases | undefined;
+  /** Undefined where `leases` is. */
+  cluster: (() => ClusterStatus) | undefined;
   keeping: GroupKeeping;
   retain: Retain;
   known: KnownGroups;
@@ -103,7 +106,7 @@ async function transportOf(
   parts: EngineParts,
   base: Base,
   broker: Broker | undefined,
-): Promise<Pick<Engines, "journal" | "transport" | "leases" | "keeping">> {
+): Promise<Pick<Engines, "journal" | "transport" | "leases" | "cluster" | "keeping">> {
   const { clock, onError, settings } = parts;
   const { journal, store, embedded } = base;
   const { node, partitions } = settings;
@@ -111,11 +114,13 @@ async function transportOf(
   if (broker) {
     const transport = await openBrokerTransport({ broker, journal, store, clock, node, partitions, onError });
     const { leases, keeping } = transport;
-    return { journal: transport.journal, transport, keeping, leases: journal.writers === "one" ? undefined : leases };
+    const alone = { journal: transport.journal, transport, keeping, leases: undefined, cluster: undefined };
+    const cluster = (): ClusterStatus => ({ node, partitions: transport.owned(), of: partitions });
+    return journal.writers === "one" ? alone : { ...alone, leases, cluster };
   }
   if (!base.transport || !base.keeping)
     throw new BusError("configuration", "MBUS_STORE=mongodb needs MBUS_TRANSPORT=nats or MBUS_TRANSPORT=amqp");
-  return { journal: base.journal, transport: base.transport, keeping: base.keeping, leases: undefined };
+  return { journal: base.journal, transport: base.transport, keeping: base.keeping, leases: undefined, cluster: undefined };
 }
 
 async function registryOf({ schemaRegistryUrl: url }: Settings, store: Store): Promise<Pick<Engines, "registry" | "texts" | "served">> {

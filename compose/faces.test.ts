@@ -90,6 +90,14 @@ describe("health", () => {
     ]);
   });
 
+  it.each([
+    [[0, 2], "one: works on 2 of 4 partitions, 0 2"],
+    [[], "one: works on 0 of 4 partitions"],
+  ])("says which partitions the process works on where several are one bus: %j", async (partitions, line) => {
+    const { host } = health({ cluster: () => ({ node: "one", partitions, of: 4 }) });
+    expect(await get(host, "admin", "/readyz")).toMatchObject({ status: 200, body: `ready\n${line}\n` });
+  });
+
   it("stands on the administrators' face only, and goes with its host", () => {
     const { host, unmount } = health();
     expect([...host.mounted.keys()]).toEqual(["admin /livez", "admin /readyz", "admin /metrics"]);

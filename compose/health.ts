@@ -1,5 +1,6 @@
 /** `/livez`, `/readyz` and `/metrics` (Prometheus text format 0.0.4). */
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { ClusterStatus } from "#bus/admin.ts";
 import type { Bus } from "#bus/bus.ts";
 import type { WebHandler, WebHost } from "#bus/wire.ts";
 import type { GivenUpWatch } from "./given-up.ts";
@@ -11,6 +12,8 @@ export type HealthParts = Readonly<{
   version: string;
   topics: () => readonly BrokerState[];
   givenUp: GivenUpWatch["counts"];
+  /** Undefined = this process is the only one. */
+  cluster?: (() => ClusterStatus) | undefined;
 }>;
 
 export function mountHealth(host: WebHost, parts: HealthParts): () => void {
@@ -24,7 +27,7 @@ export function mountHealth(host: WebHost, parts: HealthParts): () => void {
   const unmount = [
     host.mount("admin", "/livez", () => Promise.resolve(text(200, "alive\n"))),
     host.mount("admin", "/readyz", () =>
-      Promise.resolve(parts.ready() ? text(200, ["ready", ...troubles(parts), ""].join("\n")) : text(503, "not ready\n")),
+      Promise.resolve(parts.ready() ? text(200, ["ready", ...share(parts), ...troubles(parts), ""].join("\n")) : text(503, "not ready\n")),
     ),
     host.mount("admin", "/metrics", async () => {
       const lines = await metrics(parts, delay.percentile(99) / 1e9);
@@ -36,6 +39,13 @@ export function mountHealth(host: WebHost, parts: HealthParts): () => void {
     delay.disable();
     for (const each of unmount) each();
   };
+}
+
+/** Which partitions of the cluster are this process's. */
+function share({ cluster }: HealthParts): readonly string[] {
+  if (!cluster) return [];
+  const { node, partitions, of } = cluster();
+  return [`${node}: works on ${partitions.length} of ${of} partitions${partitions.length > 0 ? `, ${partitions.join(" ")}` : ""}`];
 }
 
 /** What does not keep the bus from its work, and should be looked at. */

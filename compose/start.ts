@@ -155,12 +155,20 @@ async function start(
     memory: () => ({ rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed }),
     drift: () => reloader.drift(),
     unclaimed: () => engines.known.unclaimed(),
+    cluster: engines.cluster,
     faces: (route) => faces(route.sources.map((source) => ({ kind: source.binding.kind, path: pathOf(route, source) }))),
   });
   host.mount("admin", "/api/v1", adminApi(admin, adminToken(dataDir)));
   mountCommands(host, bus);
   closers.push(
-    mountHealth(host, { bus: () => bus, ready: () => true, version, topics: () => topics.states(), givenUp: () => givenUp.counts() }),
+    mountHealth(host, {
+      bus: () => bus,
+      ready: () => true,
+      version,
+      topics: () => topics.states(),
+      givenUp: () => givenUp.counts(),
+      cluster: engines.cluster,
+    }),
   );
   const started = {
     http: host.address.http,

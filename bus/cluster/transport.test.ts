@@ -107,6 +107,10 @@ describe("a group", () => {
     const { clock, open } = cluster();
     const [a, b] = [await clock.until(open("a")), await clock.until(open("b"))];
     await clock.advance(20_000); // two partitions each
+    expect([a.owned(), b.owned()]).toEqual([
+      [0, 2],
+      [1, 3],
+    ]);
     await clock.until(a.publish(TOPIC, envelope(100)));
     await clock.advance(1_000);
     const got: string[] = [];

@@ -38,6 +38,8 @@ export type BrokerTransport = Transport &
   Readonly<{
     /** The journal to use beside this transport: what is appended here reaches the broker at once. */
     journal: Journal;
+    /** What this node works on now. */
+    owned(): readonly Partition[];
     /** Leases over the same store, for what only one node may do. */
     leases: Leases;
     keeping: GroupKeeping;
@@ -222,6 +224,7 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
   return {
     journal,
     leases,
+    owned: () => [...owned.keys()].sort((a, b) => a - b),
     keeping: {
       ...keeping,
       async forget(name) {
