@@ -57,21 +57,27 @@ export function writeFault(thrown: unknown): Buffer {
 export function readAnswer(bytes: Buffer): Envelope {
   const source = open(bytes);
   if (takeByte(source) === ANSWER) return readEnvelope(source);
-  const fault = JSON.parse(takeText(source)) as {
-    code: string;
-    message: string;
-    places: Place[];
-    providerCode?: string;
-    retryAfter?: number;
-    step?: string;
-  };
-  const { providerCode, retryAfter, step } = fault;
-  throw new BusError(Object.hasOwn(CODES, fault.code) ? (fault.code as ErrorCode) : "unexpected", fault.message, {
-    places: fault.places,
+  const { code, message, places, providerCode, retryAfter, step } = faultOf(takeText(source));
+  throw new BusError(code, message, {
+    ...(places && { places }),
     ...(providerCode !== undefined && { providerCode }),
     ...(retryAfter !== undefined && { retryAfter }),
     ...(step !== undefined && { step }),
   });
+}
+
+type Fault = Readonly<{ code: ErrorCode; message: string }> &
+  Partial<Pick<BusError, "providerCode" | "retryAfter" | "step">> &
+  Readonly<{ places?: readonly Place[] }>;
+
+/** A code that this version does not know reads as unexpected, and so does what is no fault at all. */
+function faultOf(text: string): Fault {
+  try {
+    const told = JSON.parse(text) as Fault;
+    return { ...told, code: Object.hasOwn(CODES, told.code) ? told.code : "unexpected" };
+  } catch (cause) {
+    return { code: "unexpected", message: `a fault on the broker cannot be read: ${String(cause)}` };
+  }
 }
 
 function open(bytes: Buffer): Source {

@@ -18,9 +18,17 @@ export function addressOf(url: string): Address {
       "configuration",
       "the address of the schema registry is no http or https address; write for example http://host:8081",
     );
-  const auth =
-    parsed.username === "" ? undefined : { username: decodeURIComponent(parsed.username), password: decodeURIComponent(parsed.password) };
+  const auth = parsed.username === "" ? undefined : { username: decoded(parsed.username), password: decoded(parsed.password) };
   return { host: `${parsed.origin}${parsed.pathname.replace(/\/+$/u, "")}`, auth };
+}
+
+/** A percent sign that begins no byte stands for itself, as in most passwords that hold one. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export function openRest({ host, auth }: Address, timeout: number): Rest {
