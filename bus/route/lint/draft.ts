@@ -92,8 +92,10 @@ export type ShapeContext = Readonly<{
   schemas: Schemas;
   vars: Readonly<Record<string, string>>;
   paths: ReadonlySet<string>;
-  /** The first template of each id. */
+  /** The first of each id that is a template, or may be one. */
   templates: ReadonlyMap<string, Draft>;
+  /** Some environment cannot be read: variables without a value have no second message. */
+  hidesVars: boolean;
   report: Report;
 }>;
 
@@ -105,8 +107,9 @@ export function shapeDraft(draft: Draft, context: ShapeContext): void {
     draft.broken = true;
     context.report(finding);
   };
-  const base = { defs: context.schemas.defs, vars: context.vars, paths: context.paths };
-  const instance = kind === "route" && draft.root.entries.has("template") ? draft.root : undefined;
+  const unset = context.hidesVars ? () => void (draft.broken = true) : undefined;
+  const base = { defs: context.schemas.defs, vars: context.vars, paths: context.paths, unset };
+  const instance = kind === "route" && isInstance(draft.root) ? draft.root : undefined;
   if (instance) expand(draft, instance, { ...base, raw: false, report: fail }, context);
   const schema = context.schemas.kinds[kind];
   if (draft.broken) return;
@@ -118,12 +121,16 @@ export function shapeDraft(draft: Draft, context: ShapeContext): void {
   if (draft.document.kind === "template") checkTemplate(draft.root, draft.document.parameters, fail);
 }
 
+/** `with` alone says it, too: then it is `template` that is misspelt or missing. */
+const isInstance = ({ entries }: MapNode): boolean => entries.has("template") || (entries.has("with") && !entries.has("contract"));
+
 /** Replaces an instance's tree by the template's route with its parameters filled in. */
 function expand(draft: Draft, instance: MapNode, walking: WalkContext, context: ShapeContext): void {
   walk(instance, context.schemas.instance, walking, "route");
   if (draft.broken) return;
   const id = textAt(instance, "template") ?? "";
   const template = context.templates.get(id);
+  if (!template && context.templates.has("")) return void (draft.broken = true); // its name may be the one that cannot be read
   if (!template) {
     const at = nodeAt(instance, ["template"]).spot;
     return walking.report({

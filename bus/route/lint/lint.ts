@@ -29,15 +29,17 @@ export function lintFiles(
   const paths = new Set(files.paths);
   const templates = new Map(
     drafts
-      .filter(({ kind }) => kind === "template")
+      .filter((draft) => isOf(draft, "template"))
       .toReversed()
       .map((draft) => [draft.id, draft]),
   );
+  let hidesVars = false;
   const shape = (kinds: readonly string[], vars: Readonly<Record<string, string>>) => {
-    for (const draft of drafts) if (kinds.includes(draft.kind)) shapeDraft(draft, { schemas, vars, paths, templates, report });
+    for (const draft of drafts) if (kinds.includes(draft.kind)) shapeDraft(draft, { schemas, vars, paths, templates, hidesVars, report });
   };
   shape(["environment"], {});
   const vars = environment ?? allVars(drafts);
+  hidesVars = environment === undefined && drafts.some((draft) => isOf(draft, "environment") && draft.broken);
   shape(["template"], vars);
   shape(["system", "contract", "route", "grant", "policy", "test"], vars);
   refuseDuplicates(drafts, report);

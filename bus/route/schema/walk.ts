@@ -18,6 +18,8 @@ export type WalkContext = Readonly<{
   /** Paths of all files, for references. */
   paths: ReadonlySet<string>;
   report(finding: Finding): void;
+  /** Called instead of a report on a variable without a value, where a faulty document may be the one that gives it. */
+  unset?: (() => void) | undefined;
 }>;
 
 /** The value by its schema; undefined where it is faulty (then something was reported). `name` is the key it stands under. */
@@ -156,7 +158,10 @@ function walkScalar(node: ScalarNode, schema: Schema, context: WalkContext, name
     typeof node.value === "string" && !schema["x-literal"]
       ? fill(node.value, schema["x-secret"] === true, context.vars)
       : { value: node.text };
-  if ("fault" in filled) return fail(context, node.at(filled.offset), filled.rule, filled.fault);
+  if ("fault" in filled) {
+    if (filled.rule === "unset-variable" && context.unset) return context.unset();
+    return fail(context, node.at(filled.offset), filled.rule, filled.fault);
+  }
   const read = readScalar(node, filled.value, schema, context.raw);
   if ("value" in read && schema["x-kind"] === "file" && !context.paths.has(String(read.value))) {
     return fail(context, node.spot, "file-missing", missingFile(name, String(read.value), context.paths));
