@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { adminApi } from "#console/api.ts";
+import type { Status } from "#bus/admin.ts";
 import { createAdmin } from "#bus/admin-bus.ts";
 import { BusError } from "#bus/errors.ts";
 import { evidenceFor, testKeys } from "#test/harness/evidence-admin.ts";
@@ -72,7 +73,7 @@ async function json<T = Record<string, unknown>>(...args: readonly string[]): Pr
 }
 
 /** A bus in memory behind a real web host, and a data folder that leads to it. */
-async function bus(options: BusWorldOptions = {}, drift = false): Promise<BusWorld> {
+async function bus(options: BusWorldOptions = {}, drift = false, unclaimed: Status["unclaimed"] = []): Promise<BusWorld> {
   const world = await openBusWorld(options);
   closers.push(() => world.bus.close());
   const host = await openTestHost();
@@ -94,7 +95,7 @@ async function bus(options: BusWorldOptions = {}, drift = false): Promise<BusWor
     pid: 4711,
     startedAt: world.clock.now(),
     memory: () => ({ rss: 104_857_600, heapUsed: 1 }),
-    unclaimed: () => Promise.resolve([]),
+    unclaimed: () => Promise.resolve(unclaimed),
     cluster: () => ({ node: "one", partitions: [0, 2], of: 4 }),
     drift: () => ({ drift, findings: drift ? [finding] : [] }),
     faces: (route) => ({ wsdl: undefined, rest: route.id === "lookup" ? "/mconnect/rest/person.request.v1" : undefined }),
@@ -198,6 +199,21 @@ describe("without a bus", () => {
     const { code, err: said } = await mbus("status");
     expect(code).toBe(1);
     expect(said).toMatch(/^what answers at http:\/\/127\.0\.0\.1:\d+ is no bus; MBUS_DATA_DIR or MBUS_HTTP_PORT names another place$/u);
+  });
+
+  it("and names the consumer groups that no process has, with the time that is left", async () => {
+    const group = { topic: "mbus.person.changed.v1", group: "gone/pensions", unclaimedFor: 86_400_000 };
+    await bus({}, false, [
+      { ...group, forgottenIn: 6 * 86_400_000 },
+      { ...group, group: "gone/townhall", forgottenIn: 7_200_000 },
+    ]);
+    const { out: said } = await mbus("status");
+    expect(said.split("\n").slice(-3)).toEqual([
+      "consumer groups of routes that no process runs:",
+      "  gone/pensions of mbus.person.changed.v1, forgotten in 6 days",
+      "  gone/townhall of mbus.person.changed.v1, forgotten in 2 hours",
+    ]);
+    expect((await json<Status>("status")).unclaimed).toHaveLength(2);
   });
 
   it("but with another program that refuses, gives its status and words", async () => {
