@@ -16,11 +16,22 @@ const GROUPS: readonly Group[] = [
   { names: ["soap.exchange", "soap.latency"], run: async (names) => (await import("./soap.ts")).soapFigures(names) },
   { names: ["event.route3"], run: async () => (await import("./event.ts")).eventFigures() },
   { names: ["nats.carry", "amqp.carry"], run: async (names) => (await import("./broker.ts")).brokerFigures(names) },
+  { names: ["nats.backlog", "amqp.backlog"], run: async (names) => (await import("./backlog.ts")).backlogFigures(names) },
+  {
+    names: ["mongodb.publish.1", "mongodb.publish.64", "mongodb.publish.512"],
+    run: async (names) => (await import("./mongodb.ts")).mongoFigures(names),
+  },
   { names: ["start", "memory"], run: async (names) => (await import("./process.ts")).processFigures(names) },
 ];
 
+/** Minutes each, so only when they are named. */
+const LONG: readonly Group[] = [
+  { names: ["nats.backlog.1e6", "amqp.backlog.1e6"], run: async (names) => (await import("./backlog.ts")).backlogFigures(names) },
+  { names: ["cluster.2", "cluster.4"], run: async () => (await import("./cluster.ts")).clusterFigures() },
+];
+
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const known = GROUPS.flatMap((group) => group.names);
+const known = [...GROUPS, ...LONG].flatMap((group) => group.names);
 const unknown = wanted.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   console.error(`no figure is called ${unknown.join(", ")}; there are ${known.join(", ")}`);
@@ -28,8 +39,8 @@ if (unknown.length > 0) {
 }
 const json = process.argv.includes("--json");
 const figures: Figure[] = [];
-for (const group of GROUPS) {
-  const names = group.names.filter((name) => wanted.length === 0 || wanted.includes(name));
+for (const group of [...GROUPS, ...LONG]) {
+  const names = group.names.filter((name) => wanted.includes(name) || (wanted.length === 0 && !LONG.includes(group)));
   if (names.length === 0) continue;
   if (!json) console.error(`… ${names.join(", ")}`);
   figures.push(...(await group.run(names)));

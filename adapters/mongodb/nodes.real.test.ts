@@ -8,6 +8,7 @@ import { clock, mongoWorld, type MongoWorld } from "#test/harness/mongo-world.ts
 import { mongoServer } from "#test/harness/mongodb.ts";
 import { connect } from "./connection.ts";
 import { openMongo, type Mongo, type MongoLimits } from "./engine.ts";
+import { openJournal } from "./journal.ts";
 import { openLog } from "./log.ts";
 import { encode, rowOf } from "./rows.ts";
 
@@ -271,6 +272,26 @@ describe.skipIf(!server)("nodes on one MongoDB", () => {
       expect((await tail(port.journal, 2)).map(({ id }) => id)).toEqual(["before", "after"]);
     },
   );
+
+  it("a reader that waits for news costs the server one question for each look", async () => {
+    const { database } = await world();
+    const connection = await connect({ url: server?.url ?? "", database, node: "waits", patience: 30_000 });
+    closing.push(() => connection.close());
+    const limits = { patience: 30_000, lease: 5_000, queueBytes: 1e6, queueRecords: 1_000, recordBytes: 1e6 };
+    const journal = await openJournal(connection, limits);
+    const [appended] = await journal.append([record("one")]);
+    const next = (appended?.position ?? 0) + 1;
+    expect(await journal.read(next, 10)).toEqual([]);
+    const { rows } = journal.parts.log;
+    const find = rows.find.bind(rows);
+    let asked = 0;
+    rows.find = ((...given: Parameters<typeof find>) => (asked++, find(...given))) as typeof rows.find;
+    for (let n = 0; n < 5; n++) expect(await journal.read(next, 10)).toEqual([]);
+    expect(asked).toBe(0);
+    await journal.append([record("two")]);
+    expect((await journal.read(next, 10)).map(({ id }) => id)).toEqual(["two"]);
+    await journal.close();
+  });
 
   it("retention deletes the oldest by age, keeps what a consumer needs, and positions stay", async () => {
     const { port, restart } = await world();
