@@ -80,9 +80,11 @@ function record(shape: RecordShape, allowed: Allowed): Reduce {
     const keep = below === undefined ? undefined : below.all ? (value: unknown) => value : reduce(field.type, below);
     return { name: field.name, keep, gone: removed(field) };
   });
+  const template = Object.fromEntries(members.map(({ name }) => [name, undefined]));
   return (value) => {
     const from = value as AvroRecord;
-    const to: AvroRecord = {};
+    // A spread would take four times as long once it has met many templates.
+    const to: AvroRecord = Object.assign({}, template);
     for (const { name, keep, gone } of members) {
       const inner = from[name];
       to[name] = keep === undefined || inner === undefined ? gone() : keep(inner);

@@ -107,7 +107,8 @@ function recordBody(context: ReaderContext, plan: RecordPlan): ReadRecord {
   const fill = plan.text === undefined ? contentReader(context, plan) : textReader(plan.text);
   const { template, lists, typeName } = plan;
   const compiled: ReadRecord = (c, nil) => {
-    const record: Record<string, unknown> = { ...template };
+    // A spread would take four times as long once it has met many templates.
+    const record: Record<string, unknown> = Object.assign({}, template);
     for (const field of lists) record[field] = [];
     if (attributes !== undefined) attributes(c, record);
     else if (c.attributes > 0) refuseAttributes(c, typeName);
