@@ -1,14 +1,16 @@
 /**
  * Event routing: an event comes in as SOAP XML, is decoded, authorised, accepted durably, and goes to three branches (one behind a
  * JSONata condition), each with its own cursor, grant and durable outcome row. The receivers cost nothing and the sample's maps are left
- * out; everything else is the bus as it runs. The limit is the bare journal writing the same four records of each event.
+ * out; everything else is the bus as it runs, its evidence log included. The limit is the bare journal writing the same four records of each event.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEmbedded } from "#adapters/embedded/engine.ts";
+import { openKeys } from "#adapters/keys/ca.ts";
 import { createBus, type Bus } from "#bus/bus.ts";
+import { openEvidenceLog } from "#bus/evidence/log.ts";
 import type { Inbound } from "#bus/ports.ts";
 import { compileRoutes } from "#bus/route/compile.ts";
 import type { Branch, Route, RouteSet, Source } from "#bus/route/runtime.ts";
@@ -25,16 +27,20 @@ export async function eventFigures(): Promise<readonly Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), "mbus-bench-event-"));
   const log = pino({ level: "silent" });
   const engine = await openEmbedded({ dataDir: folder, clock: systemClock });
+  const onError = (error: unknown, where: string): void => log.error({ err: error, where });
+  const { log: signer } = await openKeys(folder);
+  const evidence = await openEvidenceLog({ ...engine, clock: systemClock, signer, leases: undefined, onError });
   const { set, source } = await personChangedRoute();
   let delivered = 0;
   const bus = await createBus({
     clock: systemClock,
     ...engine,
+    journal: evidence.journal,
     inlet: () => undefined,
     outlets: (_route: Route, branch: Branch) => [
       { endpoint: `sink:${branch.name}`, send: () => ((delivered += 1), Promise.resolve(undefined)), close: () => Promise.resolve() },
     ],
-    onError: (error, where) => log.error({ err: error, where }),
+    onError,
   });
   try {
     await bus.apply(set);
@@ -61,6 +67,7 @@ export async function eventFigures(): Promise<readonly Figure[]> {
     ];
   } finally {
     await bus.close();
+    await evidence.close();
     await engine.close();
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,13 +2,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { WebResponse } from "#bus/wire.ts";
 
-/** A refusal of the host itself, before any handler ran. `close`: the connection cannot be used any more. */
 /**
  * Bodies of so many bytes leave in one write with their headers, which Node does for text only: as text of one character for
  * each byte they stay the bytes they are.
  */
 const ONE_WRITE = 65_536;
 
+/** A refusal of the host itself, before any handler ran. `close`: the connection cannot be used any more. */
 export type Problem = Readonly<{
   status: number;
   title: string;
