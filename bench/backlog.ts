@@ -1,6 +1,7 @@
 /**
  * What a message costs when few and when very many wait before it: a group's lanes are full of so many messages that the broker holds,
- * and the first of them are taken. The limit is the smallest backlog of the same run, so a ratio of 1 is flat.
+ * and the first of them are taken. The limit is the backlog of 10⁴ of the same run, so a ratio of 1 is flat. A thousand fit into
+ * one window and are all handed out at once, without the cost of settling them: their rate stands beside.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +21,7 @@ import { median } from "./parts/load.ts";
 const TOPIC = "mbus.backlog.v1";
 const BODY = Buffer.alloc(128, 7);
 /** Messages that are taken and timed, and how often where the backlog is no bigger. */
-const TAKEN = 20_000;
+const TAKEN = 10_000;
 const BATCH = 1_000;
 const PARTITIONS = 4;
 
@@ -117,7 +118,7 @@ export async function backlogFigures(names: readonly string[]): Promise<readonly
     if (!server) continue;
     const found = [...(await rates(() => engine.open(server.url), name.endsWith("1e6") ? [10_000, 1_000_000] : [1_000, 10_000, 100_000]))];
     await server.close();
-    const limit = found[0]?.[1] ?? Number.NaN;
+    const limit = found.find(([size]) => size === TAKEN)?.[1] ?? Number.NaN;
     const value = found.at(-1)?.[1] ?? Number.NaN;
     const detail = Object.fromEntries(found.map(([size, rate]) => [`with ${size.toLocaleString("en")}`, rate]));
     figures.push({ name, value, unit: "messages/s", limit, ratio: value / limit, peers: {}, detail });

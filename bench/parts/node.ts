@@ -48,12 +48,14 @@ async function go(ms: number): Promise<void> {
   console.log(JSON.stringify({ done: true, node, published, taken: taken - before, cpu: (used.user + used.system) / 1e6 }));
 }
 
-createInterface({ input: process.stdin }).on("line", (line) => {
-  const [word, ms] = line.split(" ");
-  if (word === "go") void go(Number(ms));
-  else
-    void transport
-      .close()
-      .then(() => engine.close())
-      .then(() => process.exit(0));
-});
+createInterface({ input: process.stdin })
+  .on("close", () => process.exit(0))
+  .on("line", (line) => {
+    const [word, ms] = line.split(" ");
+    if (word === "go") void go(Number(ms));
+    else
+      void transport
+        .close()
+        .then(() => engine.close())
+        .then(() => process.exit(0));
+  });
