@@ -36,11 +36,11 @@ export async function beginCursors(
   );
   if (missing.length === 0) return;
   const floor = await begin();
-  for (const lane of missing) {
-    await cursors.insert(idOfLane(lane), begun(lane, floor)).catch((error: unknown) => {
+  const insert = (lane: Lane): Promise<void> =>
+    cursors.insert(idOfLane(lane), begun(lane, floor)).catch((error: unknown) => {
       if (asBusError(error).code !== "store-duplicate") throw error; // another node was quicker
     });
-  }
+  await Promise.all(missing.map(insert));
 }
 
 /** Opens it, or begins it at a position; `countAt` says how many messages of the lane lie up to there. */

@@ -22,7 +22,7 @@ function world() {
   const settled: number[] = [];
   const paused: boolean[] = [];
   const errors: string[] = [];
-  const state = { last: 0, valid: true, depth: 0 as number | undefined, readies: 0, fenced: 0 };
+  const state = { last: 0, valid: true, depth: 0 as number | undefined | Promise<number>, readies: 0, fenced: 0 };
   /** Writing down that a message waits takes until then. */
   const holds = new Map<number, Promise<void>>();
   let handler: (message: Taken) => void = () => undefined;
@@ -155,6 +155,22 @@ describe("a lane", () => {
     expect(settled).toEqual([1, 1, 1]);
     expect(lane.next()).toBeUndefined();
     await clock.until(lane.close());
+  });
+
+  it("says what is ready also while the broker is slow to say how much it has", async () => {
+    const { clock, open, come, state } = world();
+    state.depth = new Promise<number>(() => undefined);
+    const lane = await open();
+    come(1);
+    await clock.settle();
+    state.last = 9; // more was sent: from now on the lane asks the broker
+    state.valid = false;
+    await clock.advance(5_000);
+    const before = state.readies;
+    state.valid = true;
+    await clock.advance(1_000);
+    expect(state.readies).toBeGreaterThan(before);
+    await lane.finished(one(lane));
   });
 
   it("takes nothing behind a gap: it asks for what is missing, once", async () => {

@@ -77,6 +77,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
   let paused = false;
   let fenced = false;
   let saving: Promise<void> = Promise.resolve();
+  let upkeep: Promise<void> = Promise.resolve();
   let dirty = false;
   const stop = new AbortController();
   let alarm: AbortController | undefined;
@@ -206,14 +207,23 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
     clock.sleep(Math.max(1, first - now), mine.signal).then(ring, () => undefined);
   }
 
+  /** What is slow, where the store or the broker is, holds up no work that is ready. */
   async function watch(): Promise<void> {
+    let busy = false;
     while (!stop.signal.aborted) {
       await clock.sleep(SAVE_EVERY, stop.signal).catch(() => undefined);
-      if (stop.signal.aborted) return;
-      if (dirty) await save().catch(failed);
+      if (stop.signal.aborted) break;
       if (ready.length > 0 && lease.valid()) parts.ready(); // a lease that lapsed and was renewed tells nobody
-      if (!held && settles.size < WINDOW) await asking.look().catch(failed);
+      if (busy) continue;
+      busy = true;
+      upkeep = keepUp().finally(() => (busy = false));
     }
+    await upkeep;
+  }
+
+  async function keepUp(): Promise<void> {
+    if (dirty) await save().catch(failed);
+    if (!held && settles.size < WINDOW && !stop.signal.aborted) await asking.look().catch(failed);
   }
 
   for (const { position, key, attempts, firstAt, due } of await parts.parked.load(id)) {

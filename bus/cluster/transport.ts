@@ -93,7 +93,7 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     async gained(partition, lease) {
       owned.set(partition, lease);
       await relay.gained(partition);
-      for (const { group } of groups.values()) await gain(group, partition, lease);
+      await Promise.all([...groups.values()].map(({ group }) => gain(group, partition, lease)));
     },
     async lost(partition) {
       owned.delete(partition);
@@ -196,7 +196,7 @@ export async function openBrokerTransport(parts: BrokerTransportParts): Promise<
     };
     subscriptions.add(subscription);
     try {
-      for (const [partition, lease] of owned) await gainNow(group, partition, lease);
+      await Promise.all([...owned].map(([partition, lease]) => gainNow(group, partition, lease)));
     } catch (error) {
       await subscription.close();
       throw error;
