@@ -27,6 +27,22 @@ describe("published schema", () => {
     expect(exact.map(({ instancePath, keyword }) => `${instancePath} ${keyword}`)).toEqual(["/steps/0 additionalProperties"]);
   });
 
+  it("knows topics on brokers on both sides of a route, and refuses what is no option of theirs", () => {
+    const routeOn = (from: object, to: object): object => ({
+      bus: "route/v1",
+      id: "on-topics",
+      title: "Topics",
+      owner: "team",
+      contract: { event: "person.changed.v1" },
+      from: [{ name: "in", system: "a/b", ...from }],
+      to: { system: "c/d", ...to },
+    });
+    expect(validate(routeOn({ nats: {} }, { amqp: { format: "avro" } }))).toBe(true);
+    expect(validate(routeOn({ amqp: { headers: ["case"] } }, { nats: {} }))).toBe(true);
+    expect(validate(routeOn({ nats: { format: "avro" } }, { amqp: {} }))).toBe(false);
+    expect(validate(routeOn({ nats: {} }, { amqp: { format: "xml" } }))).toBe(false);
+  });
+
   it("has no oneOf and no anyOf anywhere", () => {
     expect(JSON.stringify(schema)).not.toMatch(/"(oneOf|anyOf)":/);
   });
