@@ -170,8 +170,26 @@ function walkScalar(node: ScalarNode, schema: Schema, context: WalkContext, name
 }
 
 export function missingFile(name: string, path: string, paths: ReadonlySet<string>): string {
-  const base = path.split("/").at(-1) ?? path;
-  const same = [...paths].find((other) => other.endsWith(`/${base}`));
-  const guess = same ?? near(path, paths);
+  const index = indexOf(paths);
+  const [folder, base] = split(path);
+  const guess = index.byName.get(base) ?? near(path, index.byFolder.get(folder) ?? []);
   return `\`${name}\`: there is no file ${path}${guess === undefined ? "; write its path relative to this file" : `; did you mean ${guess}?`}`;
 }
+
+/** Paths by their last name and by their folder: when a whole folder is missing, each guess must not go through all files. */
+type Paths = Readonly<{ byName: ReadonlyMap<string, string>; byFolder: ReadonlyMap<string, readonly string[]> }>;
+const indexes = new WeakMap<ReadonlySet<string>, Paths>();
+
+function indexOf(paths: ReadonlySet<string>): Paths {
+  const known = indexes.get(paths);
+  if (known) return known;
+  const all = [...paths].toReversed();
+  const index = { byName: new Map(all.map((path) => [split(path)[1], path])), byFolder: Map.groupBy(all, (path) => split(path)[0]) };
+  indexes.set(paths, index);
+  return index;
+}
+
+const split = (path: string): readonly [folder: string, base: string] => {
+  const at = path.lastIndexOf("/") + 1;
+  return [path.slice(0, at), path.slice(at)];
+};
