@@ -41,7 +41,7 @@ describe("an answer", () => {
         body: Buffer.concat(parts).toString(),
       });
       if (request.url === "/late") return;
-      if (request.url === "/moved") response.writeHead(302, { location: "http://127.0.0.1:1/" }).end();
+      if (request.url === "/moved") response.writeHead(302, { location: "/text" }).end();
       else if (request.url === "/huge") response.end(Buffer.alloc(9_000_000, 0x20));
       else if (request.url === "/text") response.end("<html>");
       else if (request.url === "/list") response.end("[1]");
