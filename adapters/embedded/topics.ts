@@ -72,11 +72,6 @@ export function insertQueue(topics: Topics, topic: number, positions: readonly n
   topics.totals.set(topic, before + positions.length);
 }
 
-/** After a rollback the counts in memory are unknown. */
-export function forgetTotals(topics: Topics): void {
-  topics.totals.clear();
-}
-
 function* positionsAfter(topics: Topics, topic: number, after: number): Generator<number> {
   let from = Number(topics.floor.get(topic, after)?.["first"] ?? 0);
   for (;;) {

@@ -14,7 +14,7 @@ export interface Handover {
   /** The journal to append to. */
   readonly journal: Journal;
   /** The leaves of the positions that follow `position` without a gap, at most `limit`; what is at or below it is forgotten. */
-  take(position: number, limit: number): readonly Uint8Array[];
+  readonly take: (position: number, limit: number) => readonly Uint8Array[];
 }
 
 /** `leaf` makes the hash of a record. A journal with other writers gives no leaves: between two of ours may be one of theirs. */

@@ -5,7 +5,7 @@
  */
 import type { Leases } from "../cluster/lease.ts";
 import { openSeat } from "../cluster/hold.ts";
-import { BusError } from "../errors.ts";
+import { asBusError, BusError } from "../errors.ts";
 import type { StoredRecord } from "../journal/record.ts";
 import type { Clock, Journal, Store } from "../ports.ts";
 import { createEntries } from "./entry.ts";
@@ -55,6 +55,9 @@ const EVERY = 1000;
 const STEP = 1024;
 /** Milliseconds that a request for proof waits for the process that seals. */
 const PATIENCE = 10_000;
+
+/** What the store says to who writes after another. */
+const LOST: ReadonlySet<string> = new Set(["store-conflict", "store-duplicate"]);
 
 export async function openEvidenceLog(parts: EvidenceLogParts): Promise<EvidenceLog> {
   const { journal, clock, signer } = parts;
@@ -113,7 +116,8 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
   const loop = (async () => {
     while (!stop.signal.aborted) {
       await seal().catch(async (error: unknown) => {
-        parts.onError(error, "evidence log");
+        // another process sealed while this one still held its turn: it has what the next load gives
+        if (!(seat && LOST.has(asBusError(error).code))) parts.onError(error, "evidence log");
         state = await store.load().catch(() => state);
       });
       await clock.sleep(EVERY, stop.signal).catch(() => undefined);
