@@ -10,7 +10,7 @@ type Query = Extract<ReadOp, { op: "find" }>;
 const STEP_MS = 4;
 
 /** Candidates in order; `next` = where to go on, undefined when nothing is left. Hash collisions are for the caller to sort out. */
-export function find(blocks: Blocks, finder: Finder, query: Query): Found {
+export function find(blocks: Blocks, finder: Finder, query: Query, milliseconds = STEP_MS): Found {
   let low = positionAt(blocks, query.from);
   let high = (query.to > blocks.lastTime ? blocks.last + 1 : positionAt(blocks, query.to)) - 1;
   if (query.cursor > 0) {
@@ -18,7 +18,9 @@ export function find(blocks: Blocks, finder: Finder, query: Query): Found {
     else high = Math.min(high, query.cursor - 1);
   }
   if (low > high) return { records: pileUp(newPile()), next: undefined };
-  return query.keys.length === 0 ? stretch(blocks, query, low, high) : search(blocks, finder, query, low, high);
+  return query.keys.length === 0
+    ? stretch(blocks, query, low, high)
+    : search(blocks, finder, query, low, high, performance.now() + milliseconds);
 }
 
 /** No keys: the positions themselves. */
@@ -40,9 +42,8 @@ function stretch(blocks: Blocks, query: Query, low: number, high: number): Found
 }
 
 /** Parts of the log with their own lists, in the order of the search. */
-function search(blocks: Blocks, finder: Finder, query: Query, low: number, high: number): Found {
+function search(blocks: Blocks, finder: Finder, query: Query, low: number, high: number, until: number): Found {
   const pile = newPile();
-  const until = performance.now() + STEP_MS;
   const { build, runs, tail } = finder;
   const inMemory = (build === undefined ? [tail] : [build.tail, tail]).map((part) => ({
     first: part.first,
@@ -52,9 +53,13 @@ function search(blocks: Blocks, finder: Finder, query: Query, low: number, high:
   const onDisk = runs.map((run) => ({ first: run.first, last: run.last, list: (key: number) => lookUp(finder.table, run, key) }));
   const parts = [...onDisk, ...inMemory];
   if (!query.ascending) parts.reverse();
+  let begun = false;
   for (const part of parts) {
     if (part.last < low || part.first > high) continue;
-    if (performance.now() > until) return { records: pileUp(pile), next: query.ascending ? part.first - 1 : part.last + 1 };
+    // A part at least, so that each step comes nearer to the end; and never back to where the search has been.
+    if (begun && performance.now() > until)
+      return { records: pileUp(pile), next: query.ascending ? Math.max(low, part.first) - 1 : Math.min(high, part.last) + 1 };
+    begun = true;
     const positions = intersect(query.keys, part.list).filter((position) => position >= low && position <= high);
     if (!query.ascending) positions.reverse();
     for (const position of positions) {

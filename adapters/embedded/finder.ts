@@ -24,8 +24,9 @@ import {
 } from "./runs.ts";
 import { addKey, addPosition, newTail, positionsOf, sortedKeys, type Tail } from "./tail.ts";
 
-/** Runs of one level merged into one of the next. */
+/** Runs of one level merged into one of the next; while batches come one after the other, only from so many on. */
 const FAN = 8;
+const FAN_BUSY = 32;
 const TOP_LEVEL = 2;
 
 /** A full tail on its way to disk: searched like a tail until its run is whole. */
@@ -115,40 +116,42 @@ function stepBuild(finder: Finder, build: Build, until: number): void {
   finder.build = undefined;
 }
 
-/** Is there index work to do between batches? */
-export function hasUpkeep(finder: Finder): boolean {
-  return finder.build !== undefined || finder.merge !== undefined || finder.retired.length > 0 || mergeable(finder) !== undefined;
+/** Is there index work to do between batches? What can wait for a rest is none while `busy`. */
+export function hasUpkeep(finder: Finder, busy: boolean): boolean {
+  if (finder.build !== undefined || finder.merge !== undefined) return true;
+  return mergeable(finder, busy) !== undefined || (!busy && finder.retired.length > 0);
 }
 
 /** A few milliseconds of merging or deleting; inside a transaction. */
-export function upkeep(finder: Finder, milliseconds: number): void {
+export function upkeep(finder: Finder, milliseconds: number, busy: boolean): void {
   const until = performance.now() + milliseconds;
   if (finder.build !== undefined) {
     stepBuild(finder, finder.build, until);
     return;
   }
-  finder.merge ??= beginMerge(finder);
+  finder.merge ??= beginMerge(finder, busy);
   if (finder.merge !== undefined) {
     const merged = stepMerge(finder.merge, until);
     if (merged !== undefined) replaceRuns(finder, finder.merge.sources, merged);
     return;
   }
-  while (finder.retired[0] !== undefined && performance.now() < until)
-    if (dropSlice(finder.table, finder.retired[0], 32)) finder.retired.shift();
+  do {
+    if (finder.retired[0] !== undefined && dropSlice(finder.table, finder.retired[0], 32)) finder.retired.shift();
+  } while (finder.retired.length > 0 && performance.now() < until);
 }
 
-function beginMerge(finder: Finder): Merge | undefined {
-  const sources = mergeable(finder);
+function beginMerge(finder: Finder, busy: boolean): Merge | undefined {
+  const sources = mergeable(finder, busy);
   return sources === undefined ? undefined : startMerge(finder.table, finder.nextRun++, sources);
 }
 
 /** The oldest eight neighbours of one level; lowest level first, for there searches look at most runs. */
-function mergeable(finder: Finder): Run[] | undefined {
+function mergeable(finder: Finder, busy: boolean): Run[] | undefined {
   for (let level = 0; level < TOP_LEVEL; level++) {
     const first = finder.runs.findIndex((run) => run.level === level);
     if (first < 0) continue;
-    const sources = finder.runs.slice(first, first + FAN);
-    if (sources.length === FAN && sources.every((run) => run.level === level)) return sources;
+    const sources = finder.runs.slice(first, first + (busy ? FAN_BUSY : FAN));
+    if (sources.length === (busy ? FAN_BUSY : FAN) && sources.every((run) => run.level === level)) return sources.slice(0, FAN);
   }
   return undefined;
 }

@@ -91,7 +91,7 @@ describe.skipIf(!have(STRACE))("a flush", () => {
     (nth) => stopsAt(nth, 1_000),
     TIME,
   );
-  it.each([40, 41, 42, 43])(
+  it.each([20, 21, 40, 41, 42, 43])(
     "that fails (number %i) while every commit is followed by a checkpoint stops the engine just so",
     (nth) => stopsAt(nth, 1),
     TIME,

@@ -17,16 +17,20 @@ import { allTopics } from "./topics.ts";
 
 const port = parentPort;
 const opening = workerData as Opening;
-/** Rows are written when so many wait, or after a rest (ms). */
+/** Rows are written when so many wait, or after a rest without batches (ms). */
 const ROWS_AT_ONCE = 64;
-const ROWS_REST_MS = 25;
-/** One piece of index upkeep (ms), and how many rows' time it may take beside them. */
+const REST_MS = 25;
+/** One piece of index upkeep (ms). */
 const UPKEEP_MS = 2;
+/** Without a rest a checkpoint waits for about so many times its pages; where one page is the limit, it follows every commit. */
+const BUSY_PAGES = 4;
 
 let state: State | undefined;
 let dead: Fault | undefined;
 let idle: NodeJS.Immediate | undefined;
 let rest: NodeJS.Timeout | undefined;
+/** Batches come one after the other: what can wait for a rest does. */
+let busy = false;
 
 function faultOf(error: unknown): Fault {
   if (error instanceof EngineFault) return error.fault;
@@ -150,19 +154,25 @@ function answer(batch: Batch): void {
   port?.postMessage(reply, transferables(reply));
   handled?.index();
   if (state !== undefined && state.rows.waiting.length >= Math.min(ROWS_AT_ONCE, opening.checkpointPages)) settle(() => undefined);
-  else if (state !== undefined && state.rows.waiting.length > 0) rest ??= setTimeout(() => settle(() => undefined), ROWS_REST_MS);
+  busy = true;
+  rest ??= setTimeout(atRest, REST_MS);
+  rest.refresh();
   planIdle();
+}
+
+/** No batch came for a while: what waited for that is done now. */
+function atRest(): void {
+  busy = false;
+  if (settle(() => undefined)) planIdle();
 }
 
 /** Rows, index and checkpoint come after the answer, so that no acknowledgement waits for what it made due. False where it failed. */
 function settle(work: (current: State) => void): boolean {
-  if (rest !== undefined) clearTimeout(rest);
-  rest = undefined;
   const current = state;
   if (current === undefined || dead !== undefined) return false;
   try {
     writeAllRows(current, () => work(current));
-    checkpoint(current.db, opening.checkpointPages);
+    checkpoint(current.db, (opening.checkpointPages - 1) * (busy ? BUSY_PAGES : 1) + 1);
     return true;
   } catch (error) {
     // On a full disk the rows wait and the pages stay in the write-ahead log; the next turn tries again.
@@ -191,15 +201,17 @@ function planIdle(): void {
     if (finder.build !== undefined && !settle((current) => finishBuild(current.finder))) return;
     closeTail(finder);
   }
-  if (!hasUpkeep(finder)) return;
+  if (!hasUpkeep(finder, busy)) return;
   idle = setImmediate(() => {
     idle = undefined;
-    if (settle((current) => upkeep(current.finder, UPKEEP_MS))) planIdle();
+    if (settle((current) => upkeep(current.finder, UPKEEP_MS, busy))) planIdle();
   });
 }
 
 function close(): void {
+  busy = false;
   settle(() => undefined);
+  if (rest !== undefined) clearTimeout(rest);
   const current = state;
   state = undefined;
   if (idle !== undefined) clearImmediate(idle);
