@@ -43,6 +43,8 @@ export async function openJournal(connection: Connection, limits: JournalLimits)
     read: (from, limit, only) =>
       reading(async (last, session) => {
         if (from > last) return []; // what tails the log asks often: an answer without news costs one question
+        const near = await nearest(log, horizon, { from, last, limit, published: only !== undefined }, session);
+        if (near !== undefined) return near;
         const published: Filter<Row> = only === undefined ? {} : { p: 1 };
         const filter = (after: number | undefined): Filter<Row> => ({
           ...published,
@@ -89,6 +91,28 @@ type Collecting = Readonly<{
   accept: (record: StoredRecord) => boolean;
 }>;
 
+type Near = Readonly<{ from: number; last: number; limit: number; published: boolean }>;
+
+/** Records that are in memory; undefined = some of them are not. */
+async function nearest(log: Log, horizon: Horizon, wanted: Near, session: ClientSession | undefined): Promise<StoredRecord[] | undefined> {
+  const { from, last, limit, published } = wanted;
+  const found: StoredRecord[] = [];
+  for (let after = from - 1; found.length < limit;) {
+    const size = limit - found.length;
+    const page = horizon.recent.rows(after + 1, last, size, (row) => row.r !== undefined && (!published || row.p === 1));
+    if (page === undefined) return undefined;
+    const ends = page.flatMap((row) => (row.e === undefined ? [] : [row.e]));
+    const complete = await log.complete(ends, session);
+    for (const row of page) {
+      after = row._id;
+      const record = row.e === undefined || complete.has(row.e) ? recordOf(row) : undefined;
+      if (record !== undefined) found.push(record);
+    }
+    if (page.length < size) break;
+  }
+  return found;
+}
+
 /** Records that count, page by page, until there are enough. */
 async function collect(log: Log, filter: (after: number | undefined) => Filter<Row>, options: Collecting): Promise<StoredRecord[]> {
   const { ascending, limit, session, accept } = options;
@@ -96,7 +120,7 @@ async function collect(log: Log, filter: (after: number | undefined) => Filter<R
   for (let after: number | undefined; found.length < limit;) {
     const size = Math.min(limit - found.length, PAGE);
     const page = await log.rows
-      .find(filter(after), { projection: { k: 0 }, promoteBuffers: true, ...(session === undefined ? {} : { session }) })
+      .find(filter(after), { projection: { k: 0 }, promoteBuffers: true, batchSize: size, ...(session === undefined ? {} : { session }) })
       .sort({ _id: ascending ? 1 : -1 })
       .limit(size)
       .toArray();

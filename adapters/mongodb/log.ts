@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Double, type ClientSession, type Collection } from "mongodb";
 import { BusError } from "#bus/errors.ts";
 import { isDuplicate, isPassing, type Connection } from "./connection.ts";
+import { bytesOf } from "./recent.ts";
 import { rowsOf, voidRow, type Row } from "./rows.ts";
 
 const FAILED = "journal-failed";
@@ -31,7 +32,17 @@ export type Log = Readonly<{
   /** Is the append that ends here complete? */
   complete(ends: Iterable<number>, session?: ClientSession): Promise<ReadonlySet<number>>;
   raiseFloor(floor: number): Promise<void>;
+  /** Rows after a position and before `end`, oldest first, as many as the page takes; `more` = it was full. */
+  above(
+    position: number,
+    end: number | undefined,
+    page: Page,
+    session?: ClientSession,
+  ): Promise<Readonly<{ page: readonly Row[]; more: boolean }>>;
 }>;
+
+/** `bare`: only positions. */
+export type Page = Readonly<{ rows: number; bytes?: number; bare?: boolean }>;
 
 type CounterRow = { _id: string; next: Double | number; stable: number; floor: number };
 /** Ends that are known to be records; most reads ask for the newest. */
@@ -141,6 +152,19 @@ export async function openLog(connection: Connection, patience: number): Promise
       await connection.run(FAILED, "note the age limit of the journal", () =>
         counters.updateOne({ _id: COUNTER }, { $max: { floor, stable: floor } }),
       );
+    },
+    async above(position, end, { rows: limit, bytes: most = Infinity, bare = false }, session) {
+      const filter = { _id: { $gt: position, ...(end === undefined ? {} : { $lt: end }) } };
+      const projection = bare ? { _id: 1 } : { k: 0 };
+      const found = rows.find(filter, { projection, batchSize: limit, ...(session === undefined ? {} : { session }) });
+      const page: Row[] = [];
+      let bytes = 0;
+      for await (const row of found.sort({ _id: 1 }).limit(limit)) {
+        page.push(row);
+        bytes += bytesOf(row);
+        if (bytes > most) return { page, more: true };
+      }
+      return { page, more: page.length === limit };
     },
   };
 }

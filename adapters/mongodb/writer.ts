@@ -9,7 +9,7 @@ import { fortunes, planBatch, rowsOfBatch, settle, undecided, type Batch, type F
 import type { Claims } from "./claims.ts";
 import type { Horizon } from "./horizon.ts";
 import type { Log } from "./log.ts";
-import type { Item } from "./rows.ts";
+import { voidRow, type Item } from "./rows.ts";
 
 export type WriterLimits = Readonly<{
   /** Bytes and records of appends that are not answered; above it journal-busy. */
@@ -112,15 +112,22 @@ export function openWriter(log: Log, claims: Claims, horizon: Horizon, limits: W
     let counted: ReadonlySet<number> = new Set();
     let waiting: ReadonlyMap<(typeof parts)[number], number> = new Map();
     if (placed.length > 0) {
-      const turn = reserving.then(() => log.reserve(placed.length, horizon.at()));
-      reserving = turn.catch(() => undefined);
-      const first = await turn;
-      const { wishes, judge } = settle(placed, first);
-      judge(await claims.claim(wishes));
-      waiting = undecided(parts);
-      counted = await log.write(rowsOfBatch(parts, waiting));
-      await before;
-      horizon.filled(first, first + placed.length - 1);
+      const filling = horizon.begin();
+      try {
+        const turn = reserving.then(() => log.reserve(placed.length, horizon.at()));
+        reserving = turn.catch(() => undefined);
+        const first = await turn;
+        filling.placed(first, first + placed.length - 1);
+        const { wishes, judge } = settle(placed, first);
+        judge(await claims.claim(wishes));
+        waiting = undecided(parts);
+        const rows = rowsOfBatch(parts, waiting);
+        const written = await log.write(rows);
+        counted = written;
+        filling.filled(rows.map((row) => (written.has(row._id) ? row : voidRow(row._id))));
+      } finally {
+        filling.end();
+      }
     }
     await before;
     for (const [{ entry }, fortune] of fortunes(parts, waiting, counted)) void tell(entry, fortune);
