@@ -91,6 +91,8 @@ function world() {
       });
     },
     cursor: (): CursorDocument => disk.documents.get("cursors")?.get("t\ng\n0")?.value as unknown as CursorDocument,
+    /** How often the cursor was written. */
+    writes: (): number => disk.documents.get("cursors")?.get("t\ng\n0")?.version ?? 0,
     parkedCount: (): number => disk.documents.get("parked")?.size ?? 0,
     /** Another node takes the cursor. */
     takeOver: async (): Promise<void> => {
@@ -113,6 +115,16 @@ const one = (lane: RunningLane): Work => {
 };
 
 describe("a lane", () => {
+  it("writes its cursor once for all that come while it is written, not once for each", async () => {
+    const { clock, open, come, writes } = world();
+    const lane = await open();
+    const before = writes();
+    for (let position = 1; position <= 500; position++) come(position);
+    await clock.settle();
+    expect(taken(lane)).toHaveLength(500);
+    expect(writes() - before).toBeLessThanOrEqual(2);
+    await clock.until(lane.close());
+  });
   it("says again what is ready when its lease was renewed after it had lapsed, though nothing more comes", async () => {
     const { clock, state, open, come } = world();
     const lane = await open();

@@ -11,8 +11,10 @@ import { createCursor, type CursorDocument, type GroupCursor } from "./cursor.ts
 import { idOfLane, openCursorFile } from "./cursor-file.ts";
 import { createKeys, type Work } from "./keys.ts";
 import type { Lease } from "./lease.ts";
+import { createPace } from "./pace.ts";
 import type { ParkedMessages } from "./parked.ts";
 import type { Relay } from "./relay.ts";
+import { createShared } from "./shared.ts";
 
 export type LaneParts = Readonly<{
   lane: Lane;
@@ -58,6 +60,7 @@ const MOST_PARKED = 10_000;
 /** Positions that handlers may see before the cursor is written again. */
 const STRIDE = 10_000;
 const SAVE_EVERY = 500;
+const PACE = { least: 0, most: 5_000, share: 4 };
 /** Milliseconds that the end of a lane waits for its handlers, as long as the lease lasts. */
 const DRAIN = 10_000;
 
@@ -76,7 +79,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
   let held = false;
   let paused = false;
   let fenced = false;
-  let saving: Promise<void> = Promise.resolve();
+  const pace = createPace(clock, PACE);
   let upkeep: Promise<void> = Promise.resolve();
   let dirty = false;
   const stop = new AbortController();
@@ -110,7 +113,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
     const blocked = keys.blocked(work.key);
     if (keys.enter(work)) offer(work);
     else if (blocked) park(work, 0).catch(failed);
-    if (position + STRIDE / 2 > cursor.reach()) save().catch(failed);
+    if (position + STRIDE / 2 > cursor.reach()) saver.run().catch(failed);
   }
 
   function offer(work: Work): void {
@@ -134,25 +137,20 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
     if (!stop.signal.aborted) parts.fenced();
   }
 
-  function save(): Promise<void> {
-    saving = saving
-      .catch(() => undefined)
-      .then(async () => {
-        if (fenced) return;
-        const reach = Math.max(cursor.reach(), cursor.seen() + STRIDE);
-        const values = cursor.snapshot(cursor.reach());
-        dirty = false;
-        await file.write({ ...values, reach }).catch((error: unknown) => {
-          dirty = true;
-          throw error;
-        });
-        cursor.snapshot(reach);
-        const now = beyond;
-        beyond = [];
-        for (const work of now) offer(work);
-      });
-    return saving;
-  }
+  const saver = createShared(async () => {
+    if (fenced) return;
+    const reach = Math.max(cursor.reach(), cursor.seen() + STRIDE);
+    const values = cursor.snapshot(cursor.reach());
+    dirty = false;
+    await file.write({ ...values, reach }).catch((error: unknown) => {
+      dirty = true;
+      throw error;
+    });
+    cursor.snapshot(reach);
+    const now = beyond;
+    beyond = [];
+    for (const work of now) offer(work);
+  });
 
   /** Writes it down and settles the broker's copy. */
   async function park(work: Work, due: number): Promise<void> {
@@ -222,7 +220,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
   }
 
   async function keepUp(): Promise<void> {
-    if (dirty) await save().catch(failed);
+    if (dirty && pace.due()) await pace.timed(saver.run).catch(failed);
     if (!held && settles.size < WINDOW && !stop.signal.aborted) await asking.look().catch(failed);
   }
 
@@ -291,7 +289,7 @@ export async function openLane(parts: LaneParts): Promise<RunningLane> {
       ready = [];
       const running = (): boolean => [...works.values()].some((work) => work.state === "running");
       for (let left = DRAIN; left > 0 && running() && lease.valid(); left -= 50) await clock.sleep(50);
-      await saving.catch(() => undefined);
+      await saver.settled();
       if (!fenced) await file.write(cursor.snapshot(cursor.handedOut())).catch(failed);
     },
   };

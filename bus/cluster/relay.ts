@@ -7,6 +7,7 @@ import type { Broker, Partition } from "../broker.ts";
 import { asBusError } from "../errors.ts";
 import type { JournalRecord, StoredRecord } from "../journal/record.ts";
 import type { Clock, Collection, Journal, Store } from "../ports.ts";
+import { createPace } from "./pace.ts";
 import { partitionOf } from "./partition.ts";
 import { createSender, type Item, type Link, type Sender } from "./sender.ts";
 
@@ -43,8 +44,9 @@ type Part = { id: string; version: number; saved: RelayDocument; senders: Map<st
 
 const PAGE = 500;
 const SAVE_EVERY = 500;
-/** How often a node looks for what others appended. */
+/** How often a node looks for what others appended: more seldom where a look takes long. */
 const POLL = 20;
+const PACE = { least: POLL, most: SAVE_EVERY, share: 2 };
 const ZERO: Link = { position: 0, count: 0 };
 
 export async function startRelay(parts: RelayParts): Promise<Relay> {
@@ -52,6 +54,7 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
   const cursors: Collection<RelayDocument> = await parts.store.collection<RelayDocument>("relay");
   const owned = new Map<Partition, Part>();
   const stop = new AbortController();
+  const pace = createPace(clock, PACE);
   /** Everything up to here was given to the senders. */
   let read = Number.POSITIVE_INFINITY;
   /** What this process appends goes to the senders at once: nothing before it is unread. */
@@ -104,7 +107,8 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
   async function readOn(): Promise<void> {
     const before = missed;
     const from = read;
-    const page: readonly StoredRecord[] = read === Number.POSITIVE_INFINITY ? [] : await journal.read(read + 1, PAGE, "published");
+    const page: readonly StoredRecord[] =
+      read === Number.POSITIVE_INFINITY ? [] : await pace.timed(() => journal.read(read + 1, PAGE, "published"));
     if (read !== from) return; // a partition came meanwhile that stands further back: this answer leaves its messages out
     for (const record of page) {
       if (record.position <= read) continue;
@@ -113,7 +117,7 @@ export async function startRelay(parts: RelayParts): Promise<Relay> {
     }
     if (page.length > 0 || owned.size === 0) return;
     if (journal.writers === "one" && missed === before) live = true;
-    else await rest(POLL);
+    else await rest(pace.rest());
   }
 
   /** Waits until something stirs, at most so long. */
