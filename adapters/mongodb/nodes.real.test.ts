@@ -293,6 +293,27 @@ describe.skipIf(!server)("nodes on one MongoDB", () => {
     await journal.close();
   });
 
+  it("a reader that is behind gets full pages of what its node knows without a question, and the newest only with one", async () => {
+    const { database, node } = await world();
+    const connection = await connect({ url: server?.url ?? "", database, node: "behind", patience: 30_000 });
+    closing.push(() => connection.close());
+    const limits = { patience: 30_000, lease: 5_000, queueBytes: 1e6, queueRecords: 1_000, recordBytes: 1e6 };
+    const journal = await openJournal(connection, limits);
+    const other = await node();
+    await other.journal.append(numbers(5).map((n) => record(`other ${n}`, { topic: "t" })));
+    await journal.append(numbers(5).map((n) => record(`own ${n}`, { topic: "t" })));
+    await journal.read(0, 20);
+    const { rows } = journal.parts.log;
+    const find = rows.find.bind(rows);
+    let asked = 0;
+    rows.find = ((...given: Parameters<typeof find>) => (asked++, find(...given))) as typeof rows.find;
+    expect((await journal.read(1, 8, "published")).map(({ id }) => id).at(-1)).toBe("own 2");
+    expect(asked).toBe(0);
+    await other.journal.append([record("newest", { topic: "t" })]);
+    expect((await journal.read(9, 8, "published")).map(({ id }) => id)).toEqual(["own 3", "own 4", "newest"]);
+    await journal.close();
+  });
+
   it("retention deletes the oldest by age, keeps what a consumer needs, and positions stay", async () => {
     const { port, restart } = await world();
     const now = Date.now();
