@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** One project per kind of test; the kind is the file's suffix. */
@@ -7,8 +8,12 @@ const project = (name: string, include: string[], timeout: number) => ({
 
 const kinds = ["conformance", "flow", "real", "attack", "fault"];
 
+/** Most suites wait for processes and servers of their own, so there may be more of them at work than there are cores. */
+const WORKERS = Math.max(3, availableParallelism());
+
 export default defineConfig({
   test: {
+    maxWorkers: WORKERS,
     projects: [
       {
         test: {

@@ -41,6 +41,51 @@ const message = async (promise: Promise<unknown>): Promise<string> =>
   );
 const noon = (at: number): Clock => ({ ...realClock, now: () => at });
 
+describe("a message of an earlier life", () => {
+  const taken: { id: string; again: boolean | undefined }[] = [];
+  const take = async (engine: Embedded): Promise<void> => {
+    taken.length = 0;
+    await engine.transport.subscribe("t", "g", { concurrency: 4, ordered: true, from: "start" }, (delivery) => {
+      taken.push({ id: delivery.envelope.id, again: delivery.again });
+      return Promise.resolve();
+    });
+  };
+
+  it("comes with the doubt that it may have ended before, a new one without", async () => {
+    const first = await open();
+    await first.transport.publish("t", envelope(1));
+    await first.transport.publish("t", envelope(2));
+    await first.close();
+    const second = await open();
+    await second.transport.publish("t", envelope(3));
+    await take(second);
+    await eventually(() => taken.length === 3, "three messages came");
+    expect(taken.map(({ again }) => again)).toEqual([true, true, undefined]);
+  });
+
+  it("keeps its doubt through a wait for a retry", async () => {
+    const first = await open();
+    await first.transport.publish("t", envelope(1));
+    await first.close();
+    const second = await open();
+    const doubts: (boolean | undefined)[] = [];
+    await second.transport.subscribe("t", "g", { concurrency: 1, ordered: true, from: "start" }, ({ again }) => {
+      doubts.push(again);
+      return doubts.length === 1 ? Promise.reject(new Redeliver(1)) : Promise.resolve();
+    });
+    await eventually(() => doubts.length === 2, "the message came twice");
+    expect(doubts).toEqual([true, true]);
+  });
+
+  it("is not doubted in the life that took it", async () => {
+    const engine = await open();
+    await take(engine);
+    await engine.transport.publish("t", envelope(1));
+    await eventually(() => taken.length === 1, "the message came");
+    expect(taken).toEqual([{ id: envelope(1).id, again: undefined }]);
+  });
+});
+
 describe("the data folder", () => {
   it("is held by one engine; a second is told by which process", async () => {
     await open();

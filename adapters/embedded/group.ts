@@ -29,6 +29,11 @@ export type GroupSettings = Readonly<{
   ordered: boolean;
   /** Messages held behind blocked keys or waiting for a retry; above it the group reads no further. */
   lookAhead: number;
+  /**
+   * Last position of an earlier life. What it finished in its last moments may not stand in the cursor, which is written after the next
+   * message of a key has gone out: up to here the journal must be asked before anything is done twice.
+   */
+  before: number;
   failed(error: unknown): void;
 }>;
 
@@ -132,7 +137,9 @@ export function openGroup(settings: GroupSettings): Group {
     member.inFlight++;
     let error: unknown;
     try {
-      await member.handler({ envelope: item.envelope, position: item.position, attempt, firstAttemptAt: firstAt });
+      const { envelope, position } = item;
+      const delivery = { envelope, position, attempt, firstAttemptAt: firstAt };
+      await member.handler(position <= settings.before ? { ...delivery, again: true } : delivery);
     } catch (thrown) {
       error = thrown ?? new Error("the handler threw nothing");
     }

@@ -44,7 +44,16 @@ export function openTransport(settings: TransportSettings): EmbeddedTransport {
     const id = topicId(channel.draft(), topics, topic);
     const row = await channel.ask<GroupRow>({ op: "group", topic: id, name, from: options.from });
     const failed = (): void => undefined;
-    const group = openGroup({ channel, clock, topic: id, row, ordered: options.ordered, lookAhead: settings.lookAhead, failed });
+    const group = openGroup({
+      channel,
+      clock,
+      topic: id,
+      row,
+      ordered: options.ordered,
+      lookAhead: settings.lookAhead,
+      before: channel.opened.last,
+      failed,
+    });
     const groups = byTopic.get(topic) ?? new Set();
     byTopic.set(topic, groups.add(group));
     return group;

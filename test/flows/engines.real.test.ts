@@ -7,8 +7,28 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSite, type Site } from "#test/harness/bus-process.ts";
 import { mongoServer } from "#test/harness/mongodb.ts";
 import { natsServer } from "#test/harness/nats.ts";
-import { rabbitServer } from "#test/harness/rabbitmq.ts";
+import { rabbitServer, virtualHost, type RabbitServer } from "#test/harness/rabbitmq.ts";
 import type { Server } from "#test/harness/servers.ts";
+
+/** One RabbitMQ and one MongoDB for all engines; each bus has a virtual host and a database of its own. */
+const shared = {
+  rabbit: undefined as Promise<RabbitServer | undefined> | undefined,
+  mongo: undefined as Promise<Server | undefined> | undefined,
+};
+afterAll(async () => {
+  for (const server of [await shared.rabbit, await shared.mongo]) await server?.close();
+}, 60_000);
+
+async function rabbit(host?: string): Promise<Server | undefined> {
+  const server = await (shared.rabbit ??= rabbitServer());
+  if (!server || (host !== undefined && !server.ctl)) return undefined;
+  return { ...server, url: host === undefined ? server.url : await virtualHost(server, host), close: () => Promise.resolve() };
+}
+
+async function mongo(): Promise<Server | undefined> {
+  const server = await (shared.mongo ??= mongoServer());
+  return server && { ...server, close: () => Promise.resolve() };
+}
 
 type Engine = Readonly<{
   name: string;
@@ -20,13 +40,21 @@ type Engine = Readonly<{
 
 const nats = (url = ""): Readonly<Record<string, string>> => ({ MBUS_TRANSPORT: "nats", NATS_URL: url });
 const amqp = (url = ""): Readonly<Record<string, string>> => ({ MBUS_TRANSPORT: "amqp", AMQP_URL: url });
-const mongodb = (url = ""): Readonly<Record<string, string>> => ({ MBUS_STORE: "mongodb", MONGODB_URL: url });
+const mongodb = (url = "", database = ""): Readonly<Record<string, string>> => ({
+  MBUS_STORE: "mongodb",
+  MONGODB_URL: url,
+  MONGODB_DATABASE: database,
+});
 
 const ENGINES: readonly Engine[] = [
   { name: "nats", servers: [() => natsServer()], env: nats },
-  { name: "amqp", servers: [rabbitServer], env: amqp },
-  { name: "nats and mongodb", servers: [() => natsServer(), mongoServer], env: (url, store) => ({ ...nats(url), ...mongodb(store) }) },
-  { name: "amqp and mongodb", servers: [rabbitServer, mongoServer], env: (url, store) => ({ ...amqp(url), ...mongodb(store) }) },
+  { name: "amqp", servers: [() => rabbit()], env: amqp },
+  { name: "nats and mongodb", servers: [() => natsServer(), mongo], env: (url, store) => ({ ...nats(url), ...mongodb(store, "on-nats") }) },
+  {
+    name: "amqp and mongodb",
+    servers: [() => rabbit("shared"), mongo],
+    env: (url, store) => ({ ...amqp(url), ...mongodb(store, "on-amqp") }),
+  },
   {
     name: "a schema registry outside",
     servers: [registryElsewhere],

@@ -27,7 +27,14 @@ export function killFlows(engine: FlowEngine, kills: number): void {
         const bus = await site.start({ variables: world.variables });
         const life = new AbortController();
         const sending = load.run(bus, life.signal);
-        await new Promise((resolve) => setTimeout(resolve, 30 + Math.random() * 350));
+        const before = load.events.size;
+        // a life begins when it has work: how soon that is depends on the machine
+        await eventually(
+          () => load.events.size > before,
+          () => `life ${kill} acknowledges nothing`,
+          30_000,
+        );
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 350));
         await bus.end("SIGKILL");
         life.abort();
         await sending;

@@ -3,7 +3,7 @@
  * of its own, which starts in no time, on RabbitMQ a virtual host of its own. The default is what the environment of the tests says.
  */
 import { natsServer } from "./nats.ts";
-import { rabbitServer, type RabbitServer } from "./rabbitmq.ts";
+import { rabbitServer, virtualHost } from "./rabbitmq.ts";
 import type { Server } from "./servers.ts";
 
 /** A server that a test may end and start again. */
@@ -62,16 +62,6 @@ async function amqpEngine(): Promise<FlowEngine | undefined> {
     },
     close: () => server.close(),
   };
-}
-
-/** Makes a virtual host on a server of ours; gives its address. In one call of the tool, for each one starts a machine of its own. */
-async function virtualHost({ url, ctl }: RabbitServer, name: string): Promise<string> {
-  const all = '<<".*">>';
-  await ctl?.(
-    "eval",
-    `ok = rabbit_vhost:add(<<"${name}">>, <<"test">>), rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${name}">>, ${all}, ${all}, ${all}, <<"test">>).`,
-  );
-  return `${url}/${name}`;
 }
 
 function ours<S extends Server>(server: S): server is S & OwnServer {
