@@ -6,7 +6,7 @@ type Checked = Readonly<{ items: readonly string[]; size: number; position: numb
 
 export async function check(output: Output, options: Readonly<{ from?: string }>): Promise<number> {
   const from = options.from === undefined ? 1 : whole(options.from, "--from");
-  const { items, size, position } = await admin<Checked>("POST", "/evidence-log/checks", { from });
+  const { items, size, position } = await admin<Checked>("GET", `/evidence-log/differences?from=${from}`);
   const count = items.length === 1 ? "one difference" : `${items.length} differences`;
   const differences = [...items, `${count} between the journal and its evidence log`].join("\n");
   print(

@@ -719,18 +719,19 @@ describe("evidence", () => {
   it("has a log whose state and differences can be asked for", async () => {
     const { bus, get, post, disk } = await setup();
     await bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
-    expect(await post("/evidence-log/checks", {})).toMatchObject({ status: 200, json: { items: [], size: 2, position: 2 } });
+    expect(await get("/evidence-log/differences")).toMatchObject({ status: 200, json: { items: [], size: 2, position: 2 } });
     const { json } = await get("/evidence-log");
     expect(json["checkpoint"]).toContain(`${String(json["verifierKey"]).split("+")[0]}\n2\n`);
     await bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-2" }));
-    await post("/evidence-log/checks", {});
+    await get("/evidence-log/differences");
     const grown = (await get("/evidence-log/consistency/2")).json as { checkpoint: string; proof: string[] };
     const key = readLogKey(`${String(json["verifierKey"])}\n`);
     const proof = grown.proof.map((each) => Buffer.from(each, "base64"));
     checkConsistency(checkCheckpoint(String(json["checkpoint"]), key), checkCheckpoint(grown.checkpoint, key), proof);
     for (const size of ["0", "5", "x"]) expect((await get(`/evidence-log/consistency/${size}`)).status).toBe(404);
+    expect((await get("/evidence-log/differences", { query: "from=x" })).status).toBe(400);
     disk.records.splice(1, 1);
-    expect((await post("/evidence-log/checks", { from: 1, limit: 5 })).json["items"]).toEqual([
+    expect((await get("/evidence-log/differences", { query: "from=1&limit=5" })).json["items"]).toEqual([
       "the row at position 2 is missing in the journal",
     ]);
   });

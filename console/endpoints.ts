@@ -109,13 +109,15 @@ export const endpoints: readonly Endpoint[] = [
     run: (admin, { values }) => admin.log.consistency(Number(values["size"])),
   },
   {
-    method: "POST",
-    path: "/evidence-log/checks",
-    title: "Compare the journal with what was sealed of it, from a position on",
-    body: { from: NUMBER, limit: NUMBER },
-    run: async (admin, { body }) => {
-      const limit = Math.min(1000, Math.max(1, Math.floor(number(body, "limit") ?? 100)));
-      return { items: await admin.log.check(Math.max(1, number(body, "from") ?? 1), limit), ...(await admin.log.state()) };
+    method: "GET",
+    path: "/evidence-log/differences",
+    title: "What in the journal, from the position `from` on, is not what was sealed; at most `limit`",
+    run: async (admin, { query }) => {
+      const asked = { from: Number(query.get("from") ?? 1), limit: Number(query.get("limit") ?? 100) };
+      if (!Number.isInteger(asked.from) || !Number.isInteger(asked.limit))
+        throw new BusError("json-violation", "`from` and `limit` are whole numbers");
+      const limit = Math.min(1000, Math.max(1, asked.limit));
+      return { items: await admin.log.check(Math.max(1, asked.from), limit), ...(await admin.log.state()) };
     },
   },
   {
