@@ -717,7 +717,7 @@ describe("evidence", () => {
   });
 
   it("has a log whose state and differences can be asked for", async () => {
-    const { bus, get, post, disk } = await setup();
+    const { bus, get, disk } = await setup();
     await bus.accept(inboundOf("lookup", "asker/one", { idnp: "2000000000007" }, { id: "q-1" }));
     expect(await get("/evidence-log/differences")).toMatchObject({ status: 200, json: { items: [], size: 2, position: 2 } });
     const { json } = await get("/evidence-log");
