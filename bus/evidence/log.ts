@@ -69,6 +69,9 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
   const stop = new AbortController();
   let state = await store.load();
 
+  /** In a cluster another process may have sealed since this one looked. */
+  const current = async (): Promise<LogState> => (seat ? store.load() : state);
+
   /** Adds what the journal has and the log has not, at most one step; true when there may be more. */
   const step = async (): Promise<boolean> => {
     const given = handover.take(state.position, STEP);
@@ -129,7 +132,7 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
     await seal();
     const until = clock.now() + PATIENCE;
     for (;;) {
-      const now = seat ? await store.load() : state;
+      const now = await current();
       if (now.position >= position) return now;
       if (clock.now() >= until || stop.signal.aborted)
         throw new BusError(
@@ -147,7 +150,7 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
     journal: handover.journal,
     verifierKey: verifierKey(signer),
     async checkpoint() {
-      return (seat ? await store.load() : state).checkpoint;
+      return (await current()).checkpoint;
     },
     async prove(records) {
       const now = await upTo(Math.max(0, ...records.map((record) => record.position)));
@@ -164,19 +167,19 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
       return proofs;
     },
     async consistency(size) {
-      const now = seat ? await store.load() : state;
+      const now = await current();
       if (!Number.isInteger(size) || size < 1 || size > now.size)
         throw new BusError("not-found", `the log has ${now.size} entries; a size is a whole number from 1 to that`);
       return { checkpoint: now.checkpoint, proof: await consistency(size, now.size, nodesOf(now.size, now.edge, store.tile)) };
     },
     async check(from, limit) {
       await seal();
-      const now = seat ? await store.load() : state;
+      const now = await current();
       const tree = await checkTree(store, now, (size, root) => signCheckpoint(signer, size, root), limit);
       return [...tree, ...(await compare({ store, journal, leafOf, state: now }, from, limit - tree.length))];
     },
     async state() {
-      const { size, position } = seat ? await store.load() : state;
+      const { size, position } = await current();
       return { size, position };
     },
     async close() {

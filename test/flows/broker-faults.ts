@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSite, type BusProcess, type Site } from "#test/harness/bus-process.ts";
 import type { FlowEngine, OwnServer } from "#test/harness/flow-engines.ts";
-import { createLoad, missing, outOfOrder, twice, type Load } from "#test/harness/load.ts";
+import { createLoad, outOfOrder, twice, type Load, whole } from "#test/harness/load.ts";
 import { eventually } from "#test/harness/receiver.ts";
 import { roughLink, type RoughLink } from "#test/harness/rough-link.ts";
 import { openSubscribers, type Subscribers } from "#test/harness/world.ts";
@@ -63,11 +63,7 @@ export function brokerFaultFlows(engine: FlowEngine): void {
       );
       stop.abort();
       await sending;
-      await eventually(
-        () => missing(world, load).length === 0,
-        () => `${missing(world, load).length} effects are missing, such as ${missing(world, load).slice(0, 5).join(", ")}`,
-        90_000,
-      );
+      await whole(world, load);
       expect(load.refusals, "the broker's trouble is not the senders'").toEqual([]);
       for (const receiver of [world.pensions, world.townhall, world.statistics]) expect(twice(receiver).slice(0, 10)).toEqual([]);
       expect(outOfOrder(world.townhall).slice(0, 10)).toEqual([]);

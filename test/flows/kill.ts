@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSite, type Site } from "#test/harness/bus-process.ts";
 import type { FlowEngine } from "#test/harness/flow-engines.ts";
-import { createLoad, missing, outOfOrder } from "#test/harness/load.ts";
+import { createLoad, outOfOrder, whole } from "#test/harness/load.ts";
 import { eventually } from "#test/harness/receiver.ts";
 import { openSubscribers } from "#test/harness/world.ts";
 
@@ -42,11 +42,7 @@ export function killFlows(engine: FlowEngine, kills: number): void {
       expect(load.events.size).toBeGreaterThan(kills * 5);
       expect(load.commands.size).toBeGreaterThan(kills);
       const bus = await site.start({ variables: world.variables });
-      await eventually(
-        () => missing(world, load).length === 0,
-        () => `${missing(world, load).length} effects are missing, such as ${missing(world, load).slice(0, 5).join(", ")}`,
-        90_000,
-      );
+      await whole(world, load);
       expect(outOfOrder(world.townhall)).toEqual([]);
       const letters = await site.mbus("deadletters", "list", "--json");
       expect(JSON.parse(letters.out)).toEqual([]);

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSite, type BusProcess, type Site } from "#test/harness/bus-process.ts";
 import type { FlowEngine } from "#test/harness/flow-engines.ts";
-import { createLoad, missing, outOfOrder, twice } from "#test/harness/load.ts";
+import { createLoad, outOfOrder, twice, whole as everything } from "#test/harness/load.ts";
 import { eventually, type Receiver } from "#test/harness/receiver.ts";
 import type { Server } from "#test/harness/servers.ts";
 import { openSubscribers, type Subscribers } from "#test/harness/world.ts";
@@ -67,11 +67,7 @@ export function nodesFlows(engine: FlowEngine, mongo: Server): void {
     };
     const whole = async (when: string): Promise<void> => {
       const began = performance.now();
-      await eventually(
-        () => missing(world, load).length === 0,
-        () => `${missing(world, load).length} effects are missing, such as ${missing(world, load).slice(0, 5).join(", ")}`,
-        PATIENCE,
-      );
+      await everything(world, load, PATIENCE);
       console.info(`${engine.name}: whole ${Math.round(performance.now() - began)} ms after ${when}`);
       expect(outOfOrder(firstEffects(world.townhall))).toEqual([]);
       for (const receiver of [world.pensions, world.townhall, world.statistics]) expect(twice(receiver).length).toBeLessThan(IN_HAND);

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSite, type BusProcess, type Site } from "#test/harness/bus-process.ts";
 import type { FlowEngine, OwnServer } from "#test/harness/flow-engines.ts";
-import { createLoad, missing, outOfOrder } from "#test/harness/load.ts";
+import { createLoad, outOfOrder, whole } from "#test/harness/load.ts";
 import { eventually } from "#test/harness/receiver.ts";
 import { openSubscribers, type Subscribers } from "#test/harness/world.ts";
 
@@ -67,11 +67,7 @@ export function storeFaultFlows(engine: FlowEngine, store: OwnServer, outage: Ou
       );
       stop.abort();
       await sending;
-      await eventually(
-        () => missing(world, load).length === 0,
-        () => `${missing(world, load).length} effects are missing, such as ${missing(world, load).slice(0, 5).join(", ")}`,
-        90_000,
-      );
+      await whole(world, load);
       expect(load.refusals.length).toBeGreaterThan(0);
       expect(load.refusals.filter(({ retryAfter }) => !(Number(retryAfter) >= 1)).slice(0, 3)).toEqual([]);
       expect(outOfOrder(world.townhall).slice(0, 10)).toEqual([]);

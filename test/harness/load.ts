@@ -3,7 +3,7 @@
  * after the other, and each again under its id until it is acknowledged, so that the order of each person's changes is known.
  */
 import type { BusProcess } from "./bus-process.ts";
-import type { Receiver } from "./receiver.ts";
+import { eventually, type Receiver } from "./receiver.ts";
 import { apply, idnp, tell, type Answer, type Subscribers } from "./world.ts";
 
 /** A refusal that a sender got, with the time to come again that it was told. */
@@ -60,7 +60,7 @@ export function createLoad(): Load {
 }
 
 /** What was acknowledged and has no effect yet, as `receiver id`. */
-export function missing(world: Subscribers, load: Load): string[] {
+function missing(world: Subscribers, load: Load): string[] {
   const of = (name: "pensions" | "townhall" | "statistics", ids: ReadonlySet<string>): string[] =>
     [...ids].filter((id) => !world[name].effects.has(id)).map((id) => `${name} ${id}`);
   return [
@@ -70,6 +70,14 @@ export function missing(world: Subscribers, load: Load): string[] {
     ...of("pensions", load.commands),
   ];
 }
+
+/** Waits until everything that was acknowledged has its effect. `patience` in milliseconds. */
+export const whole = (world: Subscribers, load: Load, patience = 90_000): Promise<void> =>
+  eventually(
+    () => missing(world, load).length === 0,
+    () => `${missing(world, load).length} effects are missing, such as ${missing(world, load).slice(0, 5).join(", ")}`,
+    patience,
+  );
 
 /** Ids that came more than once. */
 export function twice({ received }: Receiver): string[] {
