@@ -12,6 +12,7 @@ export type FindOptions = Readonly<{
   step?: string;
   outcome?: string;
   branch?: string;
+  entity?: string;
   from?: string;
   to?: string;
   field?: readonly string[];
@@ -53,6 +54,7 @@ const MEMBERS = [
   "grant",
   "digest",
   "index",
+  "call",
 ] as const;
 
 /** The documented JSON shape of a row. */

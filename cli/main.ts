@@ -69,6 +69,7 @@ const FIND = [
   ["--correlation <id>", "correlation id"],
   ["--route <route>", "route"],
   ["--branch <branch>", "branch"],
+  ["--entity <idno>", "on whose behalf was asked (CallingEntity)"],
   ["--system <system>", "sending system"],
   ["--contract <contract>", "contract"],
   ["--step <step>", "accepted, replied, refused, delivered, attempt, dropped, deadletter, replayed, act"],

@@ -59,6 +59,7 @@ export const endpoints: readonly Endpoint[] = [
       step: TEXT,
       outcome: TEXT,
       branch: TEXT,
+      entity: TEXT,
       from: NUMBER,
       to: NUMBER,
       index: { type: "object" },
@@ -220,7 +221,7 @@ function withoutPayload(record: StoredRecord): StoredRecord {
   return rest;
 }
 
-const EQUAL = ["id", "correlationId", "route", "system", "contract", "step", "outcome", "branch"] as const;
+const EQUAL = ["id", "correlationId", "route", "system", "contract", "step", "outcome", "branch", "entity"] as const;
 
 function query(body: Readonly<Record<string, unknown>>): JournalQuery {
   const found = { ...optional(body, EQUAL), ...numbers(body, ["from", "to", "cursor"]) } as JournalQuery;

@@ -71,6 +71,7 @@ describe("an entry of the evidence log", () => {
       original: Buffer.from("o"),
       topic: "t",
       dedupe: { key: "k", window: 7 },
+      call: { user: "5", entity: "6", basis: "7", reason: "8" },
     };
     const before = textOf(stored(whole, 1));
     for (const changed of changes(whole)) expect([changed[0], textOf(stored(changed[1], 1)) !== before]).toEqual([changed[0], true]);
@@ -109,7 +110,7 @@ function changes(record: JournalRecord): readonly (readonly [string, JournalReco
   };
   const { envelope } = record;
   if (!envelope) return [];
-  const top = Object.keys(record).filter((name) => name !== "envelope" && name !== "dedupe");
+  const top = Object.keys(record).filter((name) => name !== "envelope" && name !== "dedupe" && name !== "call");
   return [
     ...top.map((name) => [name, { ...record, [name]: change(record[name as keyof JournalRecord]) }] as const),
     ...Object.keys(envelope)
@@ -120,6 +121,9 @@ function changes(record: JournalRecord): readonly (readonly [string, JournalReco
       ),
     ...(["user", "entity", "basis", "reason"] as const).map(
       (name) => [`call.${name}`, { ...record, envelope: { ...envelope, call: { ...envelope.call, [name]: "other" } } }] as const,
+    ),
+    ...(["user", "entity", "basis", "reason"] as const).map(
+      (name) => [`own call.${name}`, { ...record, call: { ...record.call, [name]: "other" } }] as const,
     ),
     ["dedupe.key", { ...record, dedupe: { key: "other", window: 7 } }],
     ["dedupe.window", { ...record, dedupe: { key: "k", window: 8 } }],

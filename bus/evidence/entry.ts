@@ -48,6 +48,7 @@ function textOf(record: StoredRecord, salt: string): string {
     original: original && digestOf(original),
     topic: record.topic,
     dedupe: dedupe && [dedupe.key, dedupe.window],
+    call: record.call && { user: record.call.user, entity: record.call.entity, basis: record.call.basis, reason: record.call.reason },
     salt,
   });
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anyRecord, text } from "#test/harness/record-arbitrary.ts";
+import { messageOf } from "#test/harness/message.ts";
 import { newSink } from "./bytes.ts";
 import { readRecord, RECORD_FORMAT, writeRecord } from "./codec.ts";
 import type { JournalRecord } from "./record.ts";
@@ -50,6 +51,14 @@ describe("a journal record as bytes", () => {
       ["01", "00090000", "08", "00", "0000000000001440", "0169", "0163", "0164", "01", "0161", "0162"].join(""),
     );
   });
+  it("adds who asked behind all that earlier versions wrote, with a bit of its own", () => {
+    const asked = encode({ ...small, call: { entity: "e", reason: "r" } });
+    const plain = encode(small);
+    expect(asked.subarray(5, plain.length)).toEqual(plain.subarray(5));
+    expect(asked.readUInt32LE(1)).toBe(plain.readUInt32LE(1) | (1 << 17));
+    expect(asked.subarray(plain.length).toString("hex")).toBe(["0a", "0165", "0172"].join(""));
+    expect(readRecord(encode({ ...small, call: {} })).call).toEqual({});
+  });
   it("reads a member named __proto__ as a member", () => {
     const index = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
     const read = readRecord(encode({ ...small, index }));
@@ -83,6 +92,18 @@ describe("search keys", () => {
     for (const member of ["id", "route", "topic"] as const) expect(matches({ ...query, [member]: "other" }, record)).toBe(false);
     expect(matches({ index: { a: "c" } }, record)).toBe(false);
     expect(matches({ index: { toString: "x" } }, record)).toBe(false);
+  });
+  it("find who asked for whom, in the record or in the message that it is", () => {
+    const { envelope } = messageOf({}, { call: { entity: "1007601008122" } });
+    const query = { entity: "1007601008122" };
+    for (const record of [
+      { ...small, call: { entity: "1007601008122" } },
+      { ...small, envelope },
+    ]) {
+      expect(keysOf(record)).toEqual(expect.arrayContaining(queryKeys(query)));
+      expect(matches(query, record)).toBe(true);
+    }
+    for (const record of [small, { ...small, envelope, call: {} }]) expect(matches(query, record)).toBe(false);
   });
   it("of fields are even, of de-duplication odd, all within 53 bits", () => {
     fc.assert(

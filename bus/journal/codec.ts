@@ -7,7 +7,7 @@ import { BusError, CLASSES, type ErrorClass } from "../errors.ts";
 import type { Mutable } from "../mutable.ts";
 import { putByte, putBytes, putMap, putNumber, putText, reserve, takeByte, takeBytes } from "./bytes.ts";
 import { takeMap, takeNumber, takeText, type Sink, type Source } from "./bytes.ts";
-import { number, readEnvelope, text, writeEnvelope } from "./envelope-codec.ts";
+import { number, readCall, readEnvelope, text, writeCall, writeEnvelope } from "./envelope-codec.ts";
 import type { JournalOutcome, JournalRecord, JournalStep } from "./record.ts";
 
 export const RECORD_FORMAT = 1;
@@ -45,6 +45,7 @@ const ENVELOPE = 1 << 13;
 const ORIGINAL = 1 << 14;
 const TOPIC = 1 << 15;
 const DEDUPE = 1 << 16;
+const CALL = 1 << 17;
 
 /** Appends one record to the sink. Refuses a step or outcome that is not of the vocabulary. */
 export function writeRecord(sink: Sink, record: JournalRecord): void {
@@ -104,6 +105,10 @@ function writeRest(sink: Sink, record: JournalRecord): number {
     putNumber(sink, record.dedupe.window);
     bits |= DEDUPE;
   }
+  if (record.call !== undefined) {
+    writeCall(sink, record.call);
+    bits |= CALL;
+  }
   return bits;
 }
 
@@ -151,6 +156,7 @@ function readRest(source: Source, bits: number, record: Mutable<JournalRecord>):
   if (bits & ORIGINAL) record.original = takeBytes(source);
   if (bits & TOPIC) record.topic = takeText(source);
   if (bits & DEDUPE) record.dedupe = { key: takeText(source), window: takeNumber(source) };
+  if (bits & CALL) record.call = readCall(source);
 }
 
 /** A class an older or newer version wrote and this one does not know reads as `internal`. */

@@ -11,6 +11,7 @@ import {
   putNumber,
   putText,
   reserve,
+  takeByte,
   takeBytes,
   takeMap,
   takeNumber,
@@ -44,6 +45,33 @@ export function number(sink: Sink, value: number | undefined, bit: number): numb
   return bit;
 }
 
+/** Appends a call context by itself: a byte of its members' bits, then those that are there. */
+export function writeCall(sink: Sink, call: CallContext): void {
+  reserve(sink, 1);
+  const bitsAt = sink.at;
+  sink.at += 1;
+  const bits = callTexts(sink, call);
+  sink.buf[bitsAt] = bits / USER;
+}
+
+/** Reads what `writeCall` wrote. Throws journal-failed on damage. */
+export function readCall(source: Source): CallContext {
+  const call: Mutable<CallContext> = {};
+  takeCall(source, takeByte(source) * USER, call);
+  return call;
+}
+
+function callTexts(sink: Sink, call: CallContext): number {
+  return text(sink, call.user, USER) | text(sink, call.entity, ENTITY) | text(sink, call.basis, BASIS) | text(sink, call.reason, REASON);
+}
+
+function takeCall(source: Source, bits: number, call: Mutable<CallContext>): void {
+  if (bits & USER) call.user = takeText(source);
+  if (bits & ENTITY) call.entity = takeText(source);
+  if (bits & BASIS) call.basis = takeText(source);
+  if (bits & REASON) call.reason = takeText(source);
+}
+
 /** Appends one envelope to the sink. */
 export function writeEnvelope(sink: Sink, envelope: Envelope): void {
   const { call } = envelope;
@@ -65,10 +93,7 @@ export function writeEnvelope(sink: Sink, envelope: Envelope): void {
     text(sink, envelope.traceparent, TRACE) |
     number(sink, envelope.deadline, DEADLINE) |
     text(sink, envelope.dataref, DATAREF) |
-    text(sink, call.user, USER) |
-    text(sink, call.entity, ENTITY) |
-    text(sink, call.basis, BASIS) |
-    text(sink, call.reason, REASON);
+    callTexts(sink, call);
   sink.buf.writeUInt16LE(bits, bitsAt);
 }
 
@@ -95,9 +120,6 @@ export function readEnvelope(source: Source): Envelope {
   if (bits & TRACE) envelope.traceparent = takeText(source);
   if (bits & DEADLINE) envelope.deadline = takeNumber(source);
   if (bits & DATAREF) envelope.dataref = takeText(source);
-  if (bits & USER) call.user = takeText(source);
-  if (bits & ENTITY) call.entity = takeText(source);
-  if (bits & BASIS) call.basis = takeText(source);
-  if (bits & REASON) call.reason = takeText(source);
+  takeCall(source, bits, call);
   return envelope;
 }

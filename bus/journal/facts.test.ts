@@ -43,6 +43,32 @@ describe("a record of a message", () => {
   });
 });
 
+describe("who asked for whom and why", () => {
+  const CALL = { user: "2004100010095", entity: "1007601008122", basis: "Law 436/2006 art. 29", reason: "certificate" };
+
+  it("stands once in the record of a query: in its envelope, or by itself where no payload is kept", () => {
+    const asked = messageOf({}, { call: CALL, body });
+    expect(acceptedFacts(routeOf({ journal: journal("hash") }), asked, grant).call).toEqual(CALL);
+    expect(acceptedFacts(routeOf({ journal: journal("none") }), asked, grant).call).toEqual(CALL);
+    const whole = acceptedFacts(routeOf({ journal: journal("full") }), asked, grant);
+    expect(whole).not.toHaveProperty("call");
+    expect(whole.envelope?.call).toEqual(CALL);
+  });
+
+  it("is left out where nobody said it", () => {
+    expect(acceptedFacts(routeOf({ journal: journal("hash") }), message, grant)).not.toHaveProperty("call");
+  });
+
+  it("is kept of who was refused too, and of a value that is too long not more than a good one may have", async () => {
+    const to = createMemoryJournal();
+    const call = { ...CALL, reason: "x".repeat(100_000) };
+    await refuse(to, inboundOf("r", "a/b", {}, { call }), BEGUN, new BusError("grant-missing", "no grant"));
+    await refuse(to, inboundOf("r", "a/b", {}), BEGUN, new BusError("grant-missing", "no grant"));
+    expect(to.records[0]?.call).toEqual({ ...CALL, reason: "x".repeat(512) });
+    expect(to.records[1]).not.toHaveProperty("call");
+  });
+});
+
 describe("a refusal", () => {
   const refused = async (code: ErrorCode, over: Parameters<typeof inboundOf>[3] = {}, text = "the reason") => {
     const to = createMemoryJournal();

@@ -1,5 +1,5 @@
 /** Journal records made from messages: one place that decides what is kept of whom. */
-import type { Envelope, Message } from "../envelope.ts";
+import type { CallContext, Envelope, Message } from "../envelope.ts";
 import type { BusError } from "../errors.ts";
 import { digestOf } from "../ids.ts";
 import type { Mutable } from "../mutable.ts";
@@ -38,7 +38,19 @@ export function acceptedFacts(route: Route, message: Message, grant: Grant): Jou
     digest: digestOf(envelope.body),
   };
   if (route.journal.payload === "full") record.envelope = envelope;
+  else if (saysAnything(envelope.call)) record.call = envelope.call;
   return record;
+}
+
+const saysAnything = ({ user, entity, basis, reason }: CallContext): boolean =>
+  user !== undefined || entity !== undefined || basis !== undefined || reason !== undefined;
+
+/** Characters of one value of a refused message's call context that are kept: what was too long for it is not kept whole. */
+const CALL_KEPT = 512;
+
+function callOf(call: CallContext): Pick<JournalRecord, "call"> {
+  const given = Object.entries(call).map(([name, text]) => [name, text.slice(0, CALL_KEPT)] as const);
+  return given.length === 0 ? {} : { call: Object.fromEntries(given) };
 }
 
 type Begun = Readonly<{ id: string; correlationId: string; time: number; elapsed: number }>;
@@ -60,6 +72,7 @@ export async function refuse(journal: Journal, inbound: Inbound, begun: Begun, e
       detail: error.message.slice(0, 1000),
       elapsed: begun.elapsed,
       digest: digestOf(inbound.bytes),
+      ...callOf(inbound.call),
       ...(kept ? { original: inbound.bytes } : undefined),
     },
   ]);

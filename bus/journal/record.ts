@@ -1,5 +1,5 @@
 /** What the journal keeps: one record per message and per step that matters, small enough to write at every step. */
-import type { Envelope } from "../envelope.ts";
+import type { CallContext, Envelope } from "../envelope.ts";
 import type { ErrorClass } from "../errors.ts";
 
 /** `act` is something an operator did; the rest follow a message through the bus. */
@@ -41,6 +41,8 @@ export type JournalRecord = Readonly<{
   topic?: string;
   /** Refuses a second record with this key within `window` milliseconds. `digest` tells a retry from another content. */
   dedupe?: Readonly<{ key: string; window: number }>;
+  /** Who asked, for whom and why, where no envelope of the message is kept to say it. */
+  call?: CallContext;
 }>;
 
 export type StoredRecord = JournalRecord & Readonly<{ position: number }>;
@@ -56,6 +58,8 @@ export type JournalQuery = Readonly<{
   outcome?: JournalOutcome;
   branch?: string;
   topic?: string;
+  /** IDNO of the legal entity on whose behalf was asked (CallingEntity). */
+  entity?: string;
   from?: number;
   to?: number;
   /** Route index fields, equality. */

@@ -100,6 +100,13 @@ const KEYS: Readonly<Record<Field, KeyOf>> = {
   topic: remembered("topic"),
 };
 
+const ENTITY = remembered("entity");
+
+/** On whose behalf was asked: of the record itself, or of the message that it is. */
+function entityOf({ call, envelope }: JournalRecord): string | undefined {
+  return call === undefined ? envelope?.call.entity : call.entity;
+}
+
 const names = new Map<string, KeyOf>();
 
 function indexKey(name: string, value: string): number {
@@ -124,6 +131,8 @@ export function eachKey(record: JournalRecord, take: (key: number) => void): voi
   take(KEYS.outcome(record.outcome));
   if (branch !== undefined) take(KEYS.branch(branch));
   if (topic !== undefined) take(KEYS.topic(topic));
+  const entity = entityOf(record);
+  if (entity !== undefined) take(ENTITY(entity));
   if (index === undefined) return;
   for (const name of Object.keys(index)) take(indexKey(name, index[name] ?? ""));
 }
@@ -135,6 +144,7 @@ export function queryKeys(query: JournalQuery): number[] {
     const value = query[field];
     if (value !== undefined) keys.push(KEYS[field](value));
   }
+  if (query.entity !== undefined) keys.push(ENTITY(query.entity));
   for (const [name, value] of Object.entries(query.index ?? {})) keys.push(indexKey(name, value));
   return keys;
 }
@@ -145,6 +155,7 @@ export function matches(query: JournalQuery, record: JournalRecord): boolean {
     const wanted = query[field];
     if (wanted !== undefined && record[field] !== wanted) return false;
   }
+  if (query.entity !== undefined && entityOf(record) !== query.entity) return false;
   for (const [name, value] of Object.entries(query.index ?? {})) {
     if (record.index === undefined || !Object.hasOwn(record.index, name) || record.index[name] !== value) return false;
   }

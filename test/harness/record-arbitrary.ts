@@ -9,6 +9,7 @@ const bytes = fc.uint8Array({ maxLength: 300 });
 const step = fc.constantFrom("accepted", "replied", "refused", "delivered", "attempt", "dropped", "deadletter", "replayed", "act");
 const outcome = fc.constantFrom("ok", "denied", "failed", "duplicate", "dropped", "dead");
 
+const call = fc.record({ user: text, entity: text, basis: text, reason: text }, { requiredKeys: [], noNullPrototype: true });
 const envelope = fc.record(
   {
     id: text,
@@ -22,7 +23,7 @@ const envelope = fc.record(
     traceparent: text,
     deadline: number,
     contract: text,
-    call: fc.record({ user: text, entity: text, basis: text, reason: text }, { requiredKeys: [], noNullPrototype: true }),
+    call,
     headers: map,
     body: bytes,
     dataref: text,
@@ -53,6 +54,7 @@ export const anyRecord = fc.record(
     original: bytes,
     topic: text,
     dedupe: fc.record({ key: text, window: number }, { noNullPrototype: true }),
+    call,
   },
   { requiredKeys: ["step", "outcome", "time", "id", "correlationId"], noNullPrototype: true },
 ) as fc.Arbitrary<JournalRecord>;
