@@ -87,6 +87,35 @@ export interface WebHost {
   mount(face: "systems" | "admin", prefix: string, handler: WebHandler): () => void;
 }
 
+/** One open WebSocket (RFC 6455). Each text leaves as one frame, in order; after the end nothing leaves and nobody is told. */
+export interface SocketLink {
+  /** Bytes that were sent and have not left this process. */
+  readonly waiting: number;
+  send(text: string): void;
+  /** Resolves when nothing waits to leave any more, or the link has ended. */
+  drained(): Promise<void>;
+  /** `code` of RFC 6455 §7.4, `reason` cut to 123 bytes. */
+  close(code: number, reason: string): void;
+}
+
+/** What became of a handshake that was taken. */
+export type SocketTaken = Readonly<{
+  /** The sub-protocol that was chosen of those that the caller named. */
+  protocol: string;
+  /** Bytes of one text from the caller; a bigger one ends the link with 1009. */
+  maxBytes: number;
+  /** Called once; `ended` is called once, whoever ended it. */
+  open(link: SocketLink): Readonly<{ text(text: string): void; ended(): void }>;
+}>;
+
+/** A WebResponse refuses the handshake. `protocols`: the sub-protocols that the caller named. */
+export type SocketHandler = (request: WebRequest, protocols: readonly string[]) => Promise<SocketTaken | WebResponse>;
+
+/** Takes WebSocket handshakes under a path prefix, checked as every request is; the longest prefix wins. */
+export interface SocketHost {
+  mountSocket(face: "systems" | "admin", prefix: string, handler: SocketHandler): () => void;
+}
+
 export type WebCall = Readonly<{
   method: string;
   /** Full address, http: or https:. */

@@ -4,12 +4,15 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { WebHost } from "#bus/wire.ts";
+import type { Duplex } from "node:stream";
+import type { SocketHandler, SocketHost, WebHandler, WebHost } from "#bus/wire.ts";
 import { refuseBody } from "./body.ts";
-import type { Identify } from "./caller.ts";
+import { createCallers, type Identify } from "./caller.ts";
 import { closeServers, listen } from "./listen.ts";
 import { createMounts } from "./mounts.ts";
 import { createServe } from "./serve.ts";
+import { createSockets, wantsSocket, type Sockets } from "./sockets.ts";
+import { hostCheck } from "./target.ts";
 
 export type WebHostSettings = Readonly<{
   /** The plain port: console, admin API; with `samples` also the face to systems, for callers on this machine. */
@@ -28,11 +31,14 @@ export type WebHostSettings = Readonly<{
   headersTimeout?: number;
   requestTimeout?: number;
   drainTimeout?: number;
+  /** Milliseconds between pings of a WebSocket; one that did not answer the last is ended. Default 30 s. */
+  pingEvery?: number;
   /** A handler threw: the caller sees a bare 500, the operator this. */
   onError?: (error: unknown, path: string) => void;
 }>;
 
 export type RunningWebHost = WebHost &
+  SocketHost &
   Readonly<{
     /** `http://host:port` as taken. */
     address: Readonly<{ http: string; https?: string }>;
@@ -41,12 +47,16 @@ export type RunningWebHost = WebHost &
   }>;
 
 export async function createWebHost(settings: WebHostSettings): Promise<RunningWebHost> {
-  const mounts = createMounts();
+  const mounts = createMounts<WebHandler>();
+  const socketMounts = createMounts<SocketHandler>();
   const running = { count: 0, draining: false, idle: () => {} };
-  const serve = createServe(settings, mounts, running);
+  const checks = { samples: settings.samples, allowed: hostCheck(settings.names ?? []), callerOf: createCallers(settings.identify) };
+  const serve = createServe(settings, { ...checks, mounts }, running);
+  const sockets = createSockets({ ...checks, mounts: socketMounts, onError: settings.onError, pingEvery: settings.pingEvery ?? 30_000 });
   const options = serverOptions(settings);
   const plain = createServer(options, (request, response) => serve(request, response, false));
   prepare(plain, settings, (request, response) => serve(request, response, false));
+  upgrades(plain, sockets, false);
 
   const { https } = settings;
   let secure: Server | undefined;
@@ -54,14 +64,21 @@ export async function createWebHost(settings: WebHostSettings): Promise<RunningW
     const { cert, key, ca } = https;
     secure = createTlsServer({ ...options, ...TLS, cert, key, ca }, (request, response) => serve(request, response, true));
     prepare(secure, settings, (request, response) => serve(request, response, true));
+    upgrades(secure, sockets, true);
   }
   const http = await listen(plain, "http", settings.http);
   const tls = secure === undefined || https === undefined ? undefined : await listen(secure, "https", https).catch(closingFirst(plain));
+  const closeAll = async (servers: readonly Server[]): Promise<void> => {
+    const ended = sockets.close();
+    await closeServers(servers, running, settings.drainTimeout ?? 10_000);
+    await ended;
+  };
   let closed: Promise<void> | undefined;
   return {
     address: tls === undefined ? { http } : { http, https: tls },
     mount: (face, prefix, handler) => mounts.add({ face, prefix, handler }),
-    close: () => (closed ??= closeServers(secure === undefined ? [plain] : [plain, secure], running, settings.drainTimeout ?? 10_000)),
+    mountSocket: (face, prefix, handler) => socketMounts.add({ face, prefix, handler }),
+    close: () => (closed ??= closeAll(secure === undefined ? [plain] : [plain, secure])),
   };
 }
 
@@ -84,6 +101,8 @@ function serverOptions(settings: WebHostSettings) {
     keepAliveTimeout: 65_000,
     noDelay: true,
     insecureHTTPParser: false,
+    // any other Upgrade is answered as if it had not been asked for
+    shouldUpgradeCallback: wantsSocket,
   };
 }
 
@@ -95,6 +114,10 @@ function prepare(server: Server, settings: WebHostSettings, serve: (request: Inc
     if (refuseBody(request, settings.maxBytes) === undefined) response.writeContinue();
     serve(request, response);
   });
+}
+
+function upgrades(server: Server, sockets: Sockets, secure: boolean): void {
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => void sockets.handshake(request, socket, head, secure));
 }
 
 function closingFirst(server: Server): (error: unknown) => Promise<never> {

@@ -1,22 +1,21 @@
 /** Which handler serves a path: the longest mounted prefix wins, and a prefix ends at a slash. */
 import { distance } from "fastest-levenshtein";
-import type { WebHandler } from "#bus/wire.ts";
 
 export type Face = "systems" | "admin";
-export type Mount = Readonly<{ face: Face; prefix: string; handler: WebHandler }>;
+export type Mount<H> = Readonly<{ face: Face; prefix: string; handler: H }>;
 
-export type Mounts = Readonly<{
-  add(mount: Mount): () => void;
+export type Mounts<H> = Readonly<{
+  add(mount: Mount<H>): () => void;
   /** The longest prefix of `path` on one of the faces. */
-  find(path: string, faces: readonly Face[]): Mount | undefined;
+  find(path: string, faces: readonly Face[]): Mount<H> | undefined;
   /** Is anything mounted at exactly this prefix, or below it? */
   has(prefix: string, face: Face): boolean;
   /** Up to three prefixes that look like `path`, for a 404 that helps. */
   near(path: string, faces: readonly Face[]): readonly string[];
 }>;
 
-export function createMounts(): Mounts {
-  const tables: Record<Face, Map<string, Mount>> = { systems: new Map(), admin: new Map() };
+export function createMounts<H>(): Mounts<H> {
+  const tables: Record<Face, Map<string, Mount<H>>> = { systems: new Map(), admin: new Map() };
   return {
     add(mount) {
       const table = tables[mount.face];
@@ -46,7 +45,11 @@ export function createMounts(): Mounts {
   };
 }
 
-function findIn(tables: Readonly<Record<Face, ReadonlyMap<string, Mount>>>, path: string, faces: readonly Face[]): Mount | undefined {
+function findIn<H>(
+  tables: Readonly<Record<Face, ReadonlyMap<string, Mount<H>>>>,
+  path: string,
+  faces: readonly Face[],
+): Mount<H> | undefined {
   let prefix = trimSlash(path);
   for (;;) {
     for (const face of faces) {

@@ -1,0 +1,47 @@
+/** The checks that every request passes before its handler is looked at, handshakes too: Host and target, mount, caller. */
+import type { IncomingMessage } from "node:http";
+import { isProblem, type Problem } from "./answer.ts";
+import { isLoopback, type createCallers } from "./caller.ts";
+import type { Face, Mounts } from "./mounts.ts";
+import { readTarget, type HostCheck, type Target } from "./target.ts";
+
+export type AdmitParts<H> = Readonly<{
+  samples: boolean;
+  mounts: Mounts<H>;
+  allowed: HostCheck;
+  callerOf: ReturnType<typeof createCallers>;
+}>;
+
+export type Admitted<H> = Readonly<{ handler: H; path: string; query: string; origin: string; system: string | undefined }>;
+
+const SYSTEMS: readonly Face[] = ["systems"];
+const ADMIN: readonly Face[] = ["admin"];
+const BOTH: readonly Face[] = ["admin", "systems"];
+
+export function admit<H>(parts: AdmitParts<H>, request: IncomingMessage, secure: boolean): Admitted<H> | Problem {
+  const { mounts } = parts;
+  const target = readTarget(request, parts.allowed);
+  if (isProblem(target)) return target;
+  const faces = secure ? SYSTEMS : parts.samples && isLoopback(request.socket.remoteAddress) ? BOTH : ADMIN;
+  const path = pathOf(target, faces, mounts);
+  const mount = mounts.find(path, faces);
+  if (mount === undefined) return notFound(path, mounts.near(path, faces));
+  const caller = mount.face === "systems" ? parts.callerOf(request) : { system: undefined };
+  if (caller.refused) return caller.refused;
+  const origin = `${secure ? "https" : "http"}://${target.host}`;
+  return { handler: mount.handler, path, query: target.query, origin, system: caller.system };
+}
+
+/** `mlog.localhost/register` is `/mlog/register`, where a service is mounted at `/mlog`. */
+function pathOf<H>(target: Target, faces: readonly Face[], mounts: Mounts<H>): string {
+  const dot = target.name.indexOf(".");
+  if (dot <= 0 || faces === ADMIN) return target.path;
+  const prefix = `/${target.name.slice(0, dot)}`;
+  if (target.path === prefix || target.path.startsWith(`${prefix}/`) || !mounts.has(prefix, "systems")) return target.path;
+  return prefix + target.path;
+}
+
+function notFound(path: string, near: readonly string[]): Problem {
+  const hint = near.length === 0 ? "" : ` Near it: ${near.join(", ")}.`;
+  return { status: 404, title: "Nothing is served here", detail: `No service has the path ${path.slice(0, 200)}.${hint}` };
+}
