@@ -23,6 +23,7 @@ const STEPS: readonly JournalStep[] = [
   "deadletter",
   "replayed",
   "act",
+  "verified",
 ];
 const OUTCOMES: readonly JournalOutcome[] = ["ok", "denied", "failed", "duplicate", "dropped", "dead"];
 const STEP_NUMBERS: ReadonlyMap<string, number> = new Map(STEPS.map((step, number) => [step, number]));

@@ -2,8 +2,18 @@
 import type { CallContext, Envelope } from "../envelope.ts";
 import type { ErrorClass } from "../errors.ts";
 
-/** `act` is something an operator did; the rest follow a message through the bus. */
-export type JournalStep = "accepted" | "replied" | "refused" | "delivered" | "attempt" | "dropped" | "deadletter" | "replayed" | "act";
+/** `act` is something an operator did, `verified` the receipt of a signed message; the rest follow a message through the bus. */
+export type JournalStep =
+  | "accepted"
+  | "replied"
+  | "refused"
+  | "delivered"
+  | "attempt"
+  | "dropped"
+  | "deadletter"
+  | "replayed"
+  | "act"
+  | "verified";
 
 export type JournalOutcome = "ok" | "denied" | "failed" | "duplicate" | "dropped" | "dead";
 

@@ -104,6 +104,7 @@ const STEPS: ReadonlySet<string> = new Set<JournalRecord["step"]>([
   "deadletter",
   "replayed",
   "act",
+  "verified",
 ]);
 
 export function refuseClosed(closed: boolean, port: string): void {

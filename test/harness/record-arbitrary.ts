@@ -6,7 +6,18 @@ export const text = fc.oneof(fc.string({ maxLength: 60, unit: "grapheme" }), fc.
 const number = fc.double({ noNaN: true });
 const map = fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true });
 const bytes = fc.uint8Array({ maxLength: 300 });
-const step = fc.constantFrom("accepted", "replied", "refused", "delivered", "attempt", "dropped", "deadletter", "replayed", "act");
+const step = fc.constantFrom(
+  "accepted",
+  "replied",
+  "refused",
+  "delivered",
+  "attempt",
+  "dropped",
+  "deadletter",
+  "replayed",
+  "act",
+  "verified",
+);
 const outcome = fc.constantFrom("ok", "denied", "failed", "duplicate", "dropped", "dead");
 
 const call = fc.record({ user: text, entity: text, basis: text, reason: text }, { requiredKeys: [], noNullPrototype: true });

@@ -33,7 +33,7 @@ export function readAttributes(c: Cursor, from: number): void {
     else {
       starts[count] = nameStart;
       c.attributeValues[count] = value;
-      rawNames[count] = raw;
+      c.attributeRaws[count] = raw;
       count++;
       if (count > XML_LIMITS.attributes) fail(c, "xml-limit", `an element may have at most ${XML_LIMITS.attributes} attributes`, nameStart);
     }
@@ -43,13 +43,10 @@ export function readAttributes(c: Cursor, from: number): void {
   resolveAll(c, count, starts);
 }
 
-// Raw names of the tag being read; the parser is synchronous and copies them out before it returns.
-const rawNames: string[] = [];
-
 function resolveAll(c: Cursor, count: number, starts: readonly number[]): void {
   c.attributes = count;
   for (let i = 0; i < count; i++) {
-    const raw = rawNames[i] ?? "";
+    const raw = c.attributeRaws[i] ?? "";
     const name = c.scope.attributes.get(raw) ?? newName(c, raw, starts[i] ?? c.at, true);
     for (let j = 0; j < i; j++) {
       const other = c.attributeNames[j];

@@ -21,12 +21,21 @@ const TAG_BYTES = 512;
 
 export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes: number = XML_LIMITS.bytes): Cursor {
   const { src, start } = decodeDocument(bytes, maxBytes);
+  return cursorAt(vocabulary, bytes, src, start);
+}
+
+/** A second cursor over the same document: it starts at `pos`, outside every element, and moves without touching the first. */
+export function openAgain({ vocabulary, bytes, src }: Cursor, pos: number): Cursor {
+  return cursorAt(vocabulary, bytes, src, pos);
+}
+
+function cursorAt(vocabulary: Vocabulary, bytes: Uint8Array, src: string, pos: number): Cursor {
   return {
     vocabulary,
     bytes,
     src,
-    pos: start,
-    at: start,
+    pos,
+    at: pos,
     depth: 0,
     raw: [],
     named: [],
@@ -38,6 +47,7 @@ export function openDocument(vocabulary: Vocabulary, bytes: Uint8Array, maxBytes
     attributes: 0,
     attributeNames: [],
     attributeValues: [],
+    attributeRaws: [],
     last: vocabulary.start,
     references: 0,
     places: [],

@@ -29,6 +29,8 @@ export type Cursor = {
   attributes: number;
   readonly attributeNames: Name[];
   readonly attributeValues: string[];
+  /** Their names as they stand in the document's string. */
+  readonly attributeRaws: string[];
   /** The element opened last, for the guess which comes next. */
   last: ElementName | undefined;
   references: number;
