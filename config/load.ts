@@ -23,10 +23,14 @@ const FOLDERS: readonly Readonly<{ name: string; deep: boolean; takes: (name: st
   { name: "config", deep: false, takes: (name) => /\.ya?ml$/.test(name) },
 ];
 
+/** Files whose bytes are kept where they are no text: certificates in DER. */
+const CERTIFICATE = /\.(cer|crt|der|pem)$/i;
+
 type State = {
   readonly root: string;
   readonly real: string;
   readonly texts: Map<string, string | undefined>;
+  readonly bytes: Map<string, Uint8Array>;
   readonly findings: Finding[];
   readonly size: { bytes: number };
 };
@@ -34,15 +38,16 @@ type State = {
 /** Never throws for what an administrator wrote; each fault is a finding. A file that is no UTF-8 text is listed without text. */
 export async function loadFiles({ roots, env }: LoadOptions): Promise<Loaded> {
   const texts = new Map<string, string | undefined>();
+  const bytes = new Map<string, Uint8Array>();
   const findings: Finding[] = [];
   const size = { bytes: 0 };
   for (const root of roots) {
     const real = await realpath(root).catch(() => undefined);
     if (real === undefined)
       findings.push(fault(root, "root-missing", "there is no such folder; name a folder that holds routes/, contracts/ and config/"));
-    else for (const folder of FOLDERS) await readFolder({ root, real, texts, findings, size }, folder.name, folder, 0);
+    else for (const folder of FOLDERS) await readFolder({ root, real, texts, bytes, findings, size }, folder.name, folder, 0);
   }
-  const files: Files = { paths: [...texts.keys()].toSorted(), text: (path) => texts.get(path) };
+  const files: Files = { paths: [...texts.keys()].toSorted(), text: (path) => texts.get(path), bytes: (path) => bytes.get(path) };
   const { vars, findings: more } = readVars(files, env);
   return { files, environment: vars, findings: [...findings, ...more] };
 }
@@ -92,9 +97,11 @@ async function readOne(state: State, path: string, real: string): Promise<void> 
     size.bytes += facts.size;
     if (size.bytes > LIMITS.totalBytes)
       return told("file-too-large", `all files together have more than ${LIMITS.totalBytes / 1024 / 1024} MiB; this one is not read`);
-    const text = utf8(await readFile(real));
+    const content = await readFile(real);
+    const text = utf8(content);
     if (text === undefined && /\.(ya?ml|avsc|json)$/.test(path)) return told("not-utf8", "the file is not UTF-8 text; save it as UTF-8");
     texts.set(path, text);
+    if (text === undefined && CERTIFICATE.test(path)) state.bytes.set(path, content);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     told("unreadable", `cannot be read (${code ?? message}); check its permissions`);

@@ -21,9 +21,10 @@ const grant = (over: Partial<Grant> = {}): Grant => ({
   ...over,
 });
 
+const SYSTEM = { addresses: [], contact: undefined, guid: "", certificates: [], settings: {}, actsFor: [], place: "x" } as const;
 const system = (id: string): [string, System] => [
   id,
-  { id, title: id, institution: { idno: "1004600030235", name: id }, addresses: [], contact: undefined, place: "x" },
+  { ...SYSTEM, id, title: id, institution: { idno: "1004600030235", name: id }, signatures: { required: false, rsaSha1: false } },
 ];
 const systems = new Map([system("cnas/pensions"), system("primaria/registry")]);
 const asker = { system: "cnas/pensions", role: "consumer", contract: "person.request.v1" } as const;

@@ -1,10 +1,12 @@
 /** Documents to the set that runs. A faulty document is left out with its findings; the rest stands. */
 import { asBusError } from "../errors.ts";
+import { readCertificate } from "../identity/certificate.ts";
+import { guidOf } from "../identity/guid.ts";
 import { compileContracts, type ContractParts } from "./compile-contracts.ts";
 import { compileRoute, type RouteParts } from "./compile-route.ts";
 import { CompileFault, createTools, type MapCache } from "./compile-tools.ts";
 import type { GrantDoc, ParsedSet, SystemDoc } from "./documents.ts";
-import type { Finding } from "./findings.ts";
+import { contentOf, type Files, type Finding } from "./findings.ts";
 import type { Grant, Route, RouteSet, System } from "./runtime.ts";
 
 export type CompileParts = ContractParts & Pick<RouteParts, "xmlToJson">;
@@ -29,7 +31,7 @@ export async function compileRoutes(
     findings.push(...tools.findings);
   }
   const grants = [...set.grants.values()].map(grantOf);
-  const systems = new Map([...set.systems.values()].map((document) => [document.id, systemOf(document)]));
+  const systems = new Map([...set.systems.values()].map((document) => [document.id, systemOf(document, parts.files)]));
   return { set: { routes, grants, systems, contracts }, findings };
 }
 
@@ -55,7 +57,12 @@ function grantOf(document: GrantDoc): Grant {
   };
 }
 
-function systemOf(document: SystemDoc): System {
-  const { id, title, institution, addresses, contact } = document;
-  return { id, title, institution, addresses, contact, place: placeOf(document) };
+function systemOf(document: SystemDoc, files: Files): System {
+  const { id, title, institution, addresses, contact, guid = guidOf(id), settings, actsFor, signatures } = document;
+  const certificates = document.certificates.flatMap((path) => {
+    const read = readCertificate(contentOf(files, path));
+    return "certificate" in read ? [read.certificate] : [];
+  });
+  const place = placeOf(document);
+  return { id, title, institution, addresses, contact, guid, certificates, settings, actsFor, signatures, place };
 }

@@ -37,7 +37,7 @@ export function readDocument(
   const base = located(root);
   switch (kind) {
     case "system":
-      return { ...(value as unknown as Omit<SystemDoc, "kind">), ...base, kind, addresses: (value["addresses"] ?? []) as string[] };
+      return { ...DEFAULTS.system, ...(value as unknown as Omit<SystemDoc, "kind">), ...base, kind, signatures: readSignatures(value) };
     case "contract":
       return {
         ...DEFAULTS.contract,
@@ -70,6 +70,10 @@ export function readDocument(
       return { ...base, ...readRoute(value, made), written };
     }
   }
+}
+
+function readSignatures(value: Raw): SystemDoc["signatures"] {
+  return { ...DEFAULTS.system.signatures, ...(value["signatures"] as Partial<SystemDoc["signatures"]> | undefined) };
 }
 
 function readGrant(value: Raw, written: Raw, base: Located): GrantDoc {

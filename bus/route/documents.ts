@@ -7,6 +7,7 @@
  * `$id`, `$source`, `$subject`, `$key`, `$correlationId`, `$time`; anything else is a dotted path into the contract's record.
  */
 import type { CallContext } from "../envelope.ts";
+import type { Json } from "../ports.ts";
 import type { Pattern } from "../contract/contract.ts";
 import type { DeliverDoc, FailureDoc } from "./documents-deliver.ts";
 import type { TestDoc } from "./documents-test.ts";
@@ -66,7 +67,18 @@ export type SystemDoc = Located &
     institution: Readonly<{ idno: string; name: string }>;
     addresses: readonly string[];
     contact?: string;
+    /** Files of its certificates, from the root of the files. */
+    certificates: readonly string[];
+    /** By the name of the service that they are for. */
+    settings: Readonly<Record<string, Json>>;
+    guid?: string;
+    /** IDNO of institutions that let it act for them. */
+    actsFor: readonly string[];
+    signatures: MessageSignatures;
   }>;
+
+/** Must a system's messages be signed, and may RSA with SHA-1 be taken from it? */
+export type MessageSignatures = Readonly<{ required: boolean; rsaSha1: boolean }>;
 
 export type ContractDoc = Located &
   Readonly<{

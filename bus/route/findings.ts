@@ -24,4 +24,11 @@ export interface Files {
   /** All paths, sorted. */
   readonly paths: readonly string[];
   text(path: string): string | undefined;
+  /** Content of a certificate file that is no text (DER). */
+  bytes?(path: string): Uint8Array | undefined;
+}
+
+/** A file's text, or its bytes where it is none. */
+export function contentOf(files: Files, path: string): string | Uint8Array | undefined {
+  return files.text(path) ?? files.bytes?.(path);
 }

@@ -1,9 +1,11 @@
 /** A route ready to run: what bus/route/compile.ts makes of documents, and what pipeline and delivery work with. Times are ms. */
+import type { X509Certificate } from "node:crypto";
 import type { Contract, ContractType } from "../contract/contract.ts";
 import type { AvroRecord, Message } from "../envelope.ts";
 import type { ErrorClass } from "../errors.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock, Json } from "../ports.ts";
 import type { Codec, SoapService, Splitter } from "../wire.ts";
+import type { MessageSignatures } from "./documents.ts";
 
 /** Lets a step reach what it needs; nothing else. */
 export interface StepContext {
@@ -192,6 +194,15 @@ export type System = Readonly<{
   institution: Readonly<{ idno: string; name: string }>;
   addresses: readonly string[];
   contact: string | undefined;
+  /** GUID: as its file says, or made from its id. */
+  guid: string;
+  /** Registered for it; whether one is valid now is the registry's to say (bus/identity). */
+  certificates: readonly X509Certificate[];
+  /** By the name of the service that they are for. */
+  settings: Readonly<Record<string, Json>>;
+  /** IDNO of institutions that let it act for them. */
+  actsFor: readonly string[];
+  signatures: MessageSignatures;
   place: string;
 }>;
 

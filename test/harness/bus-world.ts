@@ -2,6 +2,7 @@
 import { createBus, type Bus } from "#bus/bus.ts";
 import { createLeases } from "#bus/cluster/lease.ts";
 import type { AvroRecord, Message } from "#bus/envelope.ts";
+import { guidOf } from "#bus/identity/guid.ts";
 import type { Inbound, Inlet } from "#bus/ports.ts";
 import type { Branch, Grant, Route, RouteSet, Source, System } from "#bus/route/runtime.ts";
 import { createMemoryPorts, type MemoryDisk, type MemoryPorts } from "./memory.ts";
@@ -45,6 +46,11 @@ const systemOf = (id: string): System => ({
   institution: { idno: "1004600030235", name: id.split("/")[0] ?? id },
   addresses: [`http://${id.replace("/", "-")}.example`],
   contact: undefined,
+  guid: guidOf(id),
+  certificates: [],
+  settings: {},
+  actsFor: [],
+  signatures: { required: false, rsaSha1: false },
   place: "systems.yaml:1",
 });
 

@@ -9,6 +9,7 @@ import { contractFits, unknownNames } from "./references.ts";
 import type { Rule } from "./rule.ts";
 import { onePath, sameName, schedule } from "./sources.ts";
 import { aggregates, choose, expressions, firstReply, pieces } from "./steps.ts";
+import { certificates, identities } from "./certificates.ts";
 import { deadEnds, loops } from "./topics.ts";
 import { waivers } from "./waivers.ts";
 
@@ -41,4 +42,6 @@ export const RULES: readonly Rule[] = [
   unusedMaps,
   untested,
   waivers,
+  certificates,
+  identities,
 ];

@@ -1,6 +1,7 @@
 /** The other kinds of documents, and the table of all of them. */
 import type { AdapterSpec, OptionsSchema } from "../../wire.ts";
 import { deliver } from "./common.ts";
+import { identity } from "./identity.ts";
 import { instanceSchema, routeSchema } from "./route.ts";
 import {
   anything,
@@ -54,6 +55,7 @@ const system = map(
       { maxItems: 16 },
     ),
     contact: text("Whom to call.", "oncall@rsp.example.md"),
+    ...identity,
   },
   ["bus", "id", "title", "institution"],
   "An information system of an institution.",
