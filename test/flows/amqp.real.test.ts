@@ -1,7 +1,10 @@
 /** The flows that an engine could change, on RabbitMQ. */
 import { afterAll, describe } from "vitest";
 import { brokerEngine, DEFAULT_ENGINE } from "#test/harness/flow-engines.ts";
+import { cliFlows } from "./cli.ts";
+import { clientFlows } from "./clients.ts";
 import { deliveryFlows } from "./delivery.ts";
+import { fileFlows } from "./files.ts";
 import { killFlows } from "./kill.ts";
 import { reloadFlows } from "./reload.ts";
 import { ticketFlows } from "./tickets.ts";
@@ -14,5 +17,8 @@ describe.skipIf(!engine)("on RabbitMQ (skipped where no server of our own can be
   deliveryFlows(on, 300, false);
   ticketFlows(on);
   reloadFlows(on);
+  fileFlows(on, 600, false);
+  clientFlows(on, false);
+  cliFlows(on);
   killFlows(on, 5);
 });
