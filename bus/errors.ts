@@ -108,7 +108,6 @@ export const CODES = {
   "legal-basis-mismatch": ["access-denied", "the call's legal basis is not the grant's"],
   "admin-denied": ["access-denied", "the administration token is missing or wrong"],
   "replay-refused": ["access-denied", "a replay of this message is not allowed"],
-<<<<<<< Updated upstream
   "signature-missing": ["signature-invalid", "the sender's messages must be signed, and this one is not"],
   "signature-shape": ["signature-invalid", "the security header or signature is not of the one form that is taken"],
   "signature-algorithm": ["signature-invalid", "an algorithm of the signature is not accepted"],
@@ -117,10 +116,8 @@ export const CODES = {
   "signature-wrong": ["signature-invalid", "a digest or the signature does not fit the message"],
   "signature-expired": ["signature-invalid", "the signed time of the message is outside the window"],
   "signature-replayed": ["signature-invalid", "this signed message was received before"],
-=======
   "der-invalid": ["signature-invalid", "bytes that should be DER are none, or hold something else than they must"],
   "stamp-invalid": ["signature-invalid", "a time-stamp is not one of a trusted authority over what was sent"],
->>>>>>> Stashed changes
   "message-too-large": ["too-large", "the message passes the size limit"],
   "xml-limit": ["too-large", "the document passes a depth, count or token limit"],
   "json-limit": ["too-large", "the document passes a depth or size limit"],
