@@ -56,9 +56,7 @@ export function createReloader(parts: ReloaderParts): Reloader {
     const kept = keepRunning(
       running,
       compiled.set,
-      read.documents.leftOut
-        .map((each) => each.id)
-        .concat(faulty(read.documents.routes.keys(), compiled.set), unreadable(running, read.findings)),
+      read.documents.leftOut.map((each) => each.id).concat(faulty(read.documents, compiled.set), unreadable(running, read.findings)),
     );
     const failed = await parts.bus.apply(kept);
     running = kept;
@@ -94,9 +92,9 @@ export function createReloader(parts: ReloaderParts): Reloader {
   };
 }
 
-/** Routes whose document was sound but did not compile. */
-function faulty(documents: Iterable<string>, set: RouteSet): string[] {
-  return [...documents].filter((id) => !set.routes.has(id));
+/** Routes and contracts whose document was sound but did not compile. */
+function faulty({ routes, contracts }: Readonly<Record<"routes" | "contracts", ReadonlyMap<string, unknown>>>, set: RouteSet): string[] {
+  return [...routes.keys()].filter((id) => !set.routes.has(id)).concat([...contracts.keys()].filter((id) => !set.contracts.has(id)));
 }
 
 /** Routes that run from a file with errors: one that is no YAML any more does not even say which routes it holds. */
@@ -111,6 +109,8 @@ function keepRunning(running: RouteSet | undefined, next: RouteSet, broken: read
   const routes = new Map<string, Route>(next.routes);
   const contracts = new Map(next.contracts);
   for (const id of broken) {
+    const event = running.contracts.get(id);
+    if (event?.events && !contracts.has(id)) contracts.set(id, event); // a type of events runs without a route
     const old = running.routes.get(id);
     if (!old || routes.has(id)) continue;
     routes.set(id, old);

@@ -1,6 +1,7 @@
 /** A contract as the bus uses it: compiled types, marks and requirements. bus/contract/compile.ts makes them. */
 import type { AvroRecord, CallContext } from "../envelope.ts";
 import type { Place } from "../errors.ts";
+import type { EventType } from "./event-type.ts";
 
 export type Pattern = "query" | "command" | "event";
 
@@ -48,4 +49,6 @@ export interface Contract {
   readonly subject: string | undefined;
   /** What the bus's own SOAP face is called where the contract has no WSDL of its own. */
   readonly soap: Readonly<{ namespace: string; service: string; operation: string }>;
+  /** Set where the contract is a type of MConnect Events. */
+  readonly events?: EventType;
 }

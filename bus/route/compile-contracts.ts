@@ -1,9 +1,11 @@
 /** Contract documents to contracts, with schemas registered. A faulty contract is left out with its finding. */
 import type { CompiledType, SchemaLookup } from "../contract/avro.ts";
 import { compileContract, type CompiledContract } from "../contract/compile.ts";
+import type { EventType } from "../contract/event-type.ts";
 import { asBusError } from "../errors.ts";
 import type { ContractDoc, ParsedSet } from "./documents.ts";
-import { CompileFault, createTools, type Contracts, type MapCache } from "./compile-tools.ts";
+import { eventTypeOf, type EventsDoc } from "./documents-events.ts";
+import { CompileFault, createTools, type Contracts, type MapCache, type Tools } from "./compile-tools.ts";
 import type { Files, Finding } from "./findings.ts";
 
 export type ContractParts = Readonly<{
@@ -12,6 +14,8 @@ export type ContractParts = Readonly<{
   schemaIds(subject: string, schemaText: string): Promise<number>;
   /** Schemas of other versions, for frames written under them. */
   lookup?: SchemaLookup;
+  /** Throws where a text is no JSON Schema; undefined = nobody looks deeper than lint does. */
+  jsonSchema?: (text: string) => unknown;
 }>;
 
 export async function compileContracts(
@@ -34,6 +38,13 @@ export async function compileContracts(
     }
   }
   return { contracts, types, findings };
+}
+
+function eventType(document: ContractDoc, events: EventsDoc, parts: ContractParts, tools: Tools): EventType {
+  const { schema } = events;
+  const text = schema === undefined ? undefined : tools.file(schema, ["events", "schema"]);
+  if (text !== undefined) tools.at(["events", "schema"], () => parts.jsonSchema?.(text));
+  return eventTypeOf(events, text, document.subject);
 }
 
 async function compileOne(document: ContractDoc, parts: ContractParts, maps: MapCache): Promise<CompiledContract> {
@@ -59,5 +70,6 @@ async function compileOne(document: ContractDoc, parts: ContractParts, maps: Map
     request: await parts.schemaIds(id, request),
     ...(reply === undefined || replyText === undefined ? {} : { reply: await parts.schemaIds(reply.id, replyText) }),
   };
-  return tools.at(["schema"], () => compileContract(plain, texts, ids, parts.lookup));
+  const contract = tools.at(["schema"], () => compileContract(plain, texts, ids, parts.lookup));
+  return document.events === undefined ? contract : { ...contract, events: eventType(document, document.events, parts, tools) };
 }

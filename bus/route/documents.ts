@@ -10,6 +10,7 @@ import type { CallContext } from "../envelope.ts";
 import type { Json } from "../ports.ts";
 import type { Pattern } from "../contract/contract.ts";
 import type { DeliverDoc, FailureDoc } from "./documents-deliver.ts";
+import type { EventsDoc } from "./documents-events.ts";
 import type { TestDoc } from "./documents-test.ts";
 import type { StepDoc } from "./documents-steps.ts";
 
@@ -97,6 +98,7 @@ export type ContractDoc = Located &
     requires: readonly (keyof CallContext)[];
     subject?: string;
     soap?: Readonly<{ namespace: string; service: string; operation: string }>;
+    events?: EventsDoc;
   }>;
 
 export type ScheduleDoc = Readonly<{

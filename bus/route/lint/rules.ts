@@ -2,6 +2,7 @@
 import { grants } from "./access.ts";
 import { fields, orderKey, personal } from "./data.ts";
 import { deadline, failures, idempotence, oneTarget, replay } from "./delivery.ts";
+import { events } from "./events.ts";
 import { namedSystem, noAnswer } from "./edges.ts";
 import { fieldTests } from "./field-tests.ts";
 import { adapterFiles, unusedMaps, untested } from "./files.ts";
@@ -34,6 +35,7 @@ export const RULES: readonly Rule[] = [
   schedule,
   fields,
   fieldTests,
+  events,
   orderKey,
   personal,
   loops,

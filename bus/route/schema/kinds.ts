@@ -2,6 +2,7 @@
 import type { AdapterSpec, OptionsSchema } from "../../wire.ts";
 import { deliver } from "./common.ts";
 import { identity } from "./identity.ts";
+import { events } from "./events.ts";
 import { instanceSchema, routeSchema } from "./route.ts";
 import {
   anything,
@@ -95,6 +96,7 @@ const contract = map(
       ["namespace", "service", "operation"],
       "Names on the bus's own SOAP face.",
     ),
+    events,
   },
   ["bus", "id", "title", "owner", "pattern", "schema"],
   "What systems agreed to exchange.",
