@@ -2,8 +2,9 @@
 import { amqp } from "#adapters/amqp/spec.ts";
 import { file } from "#adapters/file/spec.ts";
 import { http } from "#adapters/http/spec.ts";
+import { mail } from "#adapters/mail/spec.ts";
 import { nats } from "#adapters/nats/spec.ts";
 import { soap } from "#adapters/soap/spec.ts";
 import type { AdapterSpec } from "#bus/wire.ts";
 
-export const adapters: readonly AdapterSpec[] = [soap, http, file, nats, amqp];
+export const adapters: readonly AdapterSpec[] = [soap, http, file, mail, nats, amqp];

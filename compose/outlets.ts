@@ -8,12 +8,20 @@ import type { Outlet } from "#bus/ports.ts";
 import type { Branch, Route } from "#bus/route/runtime.ts";
 import { fillSecrets } from "#bus/route/schema/fill.ts";
 import type { SoapOutletSettings, SoapVersion, WebClient } from "#bus/wire.ts";
+import { mailOutlet } from "./mail.ts";
 import type { TopicEdges } from "./topics.ts";
 
 /** Bytes of one answer that an outlet reads. */
 const MAX_BYTES = 10 * 1024 * 1024;
 
-export type OutletParts = Readonly<{ client: WebClient; dataDir: string; secret: (name: string) => string; topics: TopicEdges }>;
+export type OutletParts = Readonly<{
+  client: WebClient;
+  dataDir: string;
+  secret: (name: string) => string;
+  topics: TopicEdges;
+  /** A developer's machine: connections may be without TLS. */
+  development: boolean;
+}>;
 
 export function createOutlets(parts: OutletParts, route: Route, branch: Branch): readonly Outlet[] {
   const { kind, options } = branch.binding;
@@ -30,6 +38,8 @@ export function createOutlets(parts: OutletParts, route: Route, branch: Branch):
           codec: need(branch.binding.codec, route, branch, "codec"),
         }),
       ];
+    case "mail":
+      return [mailOutlet(parts, branch.binding.options, MAX_BYTES)];
     case "nats":
     case "amqp": {
       const { codec, avro } = branch.binding;

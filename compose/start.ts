@@ -106,6 +106,7 @@ async function start(
   closers.push(() => schemas.close());
   const client = createWebClient();
   closers.push(() => client.close());
+  const development = settings.environment === "development";
   const topics = createTopicEdges({ settings, clock: systemClock, onError });
   closers.push(() => topics.close());
   const bus = await createBus({
@@ -113,7 +114,7 @@ async function start(
     journal,
     transport,
     store,
-    outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env), topics }, route, branch),
+    outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env), topics, development }, route, branch),
     inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics }, route, source),
     leases,
     onError,
