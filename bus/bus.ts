@@ -64,7 +64,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     journal,
     clock,
     reduce(route, system, value) {
-      const grant = authorise(route, view.grants, view.systems, system, clock.now());
+      const grant = authorise(route, view, { system }, clock.now());
       return view.routes.get(route.id)?.reduceReply(grant, value) ?? value;
     },
   });
@@ -95,7 +95,8 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   const inlets = new Map<string, readonly Inlet[]>();
   const shared = { ...parts, endpoints, deadletters, commands, gatherer, context, pauses, view: () => view };
   // a replay is a new act: whoever sent the message must still be allowed to
-  const recheck: Recheck = (route, _branch, envelope) => void authorise(route, view.grants, view.systems, envelope.source, clock.now());
+  const recheck: Recheck = (route, _branch, envelope) =>
+    void authorise(route, view, { system: envelope.source, call: envelope.call }, clock.now());
   const find = (id: string): RunningRoute | undefined => view.routes.get(id);
   const replays = await createReplays({
     store,

@@ -106,6 +106,7 @@ export const CODES = {
   "system-missing": ["access-denied", "the caller did not say which system it is"],
   "call-context-missing": ["access-denied", "a value of the call context that the contract requires is missing"],
   "legal-basis-mismatch": ["access-denied", "the call's legal basis is not the grant's"],
+  "purpose-mismatch": ["access-denied", "the call's reason is none that the grant names"],
   "admin-denied": ["access-denied", "the administration token is missing or wrong"],
   "replay-refused": ["access-denied", "a replay of this message is not allowed"],
   "signature-missing": ["signature-invalid", "the sender's messages must be signed, and this one is not"],

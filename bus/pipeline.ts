@@ -46,7 +46,7 @@ async function pass(parts: PipelineParts, inbound: Inbound, begun: Begun): Promi
   if (source.system !== undefined && inbound.system !== source.system) {
     throw new BusError("grant-missing", `only system \`${source.system}\` may send to \`${route.id}\` through \`${source.name}\``);
   }
-  const grant = authorise(route, view.grants, view.systems, inbound.system, begun.started);
+  const grant = authorise(route, view, inbound, begun.started);
   const read = inbound.read();
   checkCallContext(route, inbound.call, inbound.headers);
   const quota = parts.quotas.take(grant);

@@ -107,8 +107,8 @@ describe("the role that a route asks for", () => {
   ] as const)("of a %s is %s, whatever other grants there are", (pattern, needed) => {
     const route = routeOf({ contract: contractOf(pattern, "x.y.v1") });
     for (const as of ["consumer", "producer"] as const) {
-      const index = indexGrants([grantOf("asker/one", as, "x.y.v1")]);
-      expect(caught(() => authorise(route, index, SYSTEMS, "asker/one", 1))).toBe(as === needed ? "allowed" : "grant-missing");
+      const grounds = { grants: indexGrants([grantOf("asker/one", as, "x.y.v1")]), systems: SYSTEMS };
+      expect(caught(() => authorise(route, grounds, { system: "asker/one" }, 1))).toBe(as === needed ? "allowed" : "grant-missing");
     }
   });
 });

@@ -1,5 +1,7 @@
 /** Who may use which contract: grants by system, role and contract, and the denial that says what would allow it. */
+import type { CallContext } from "../envelope.ts";
 import { BusError } from "../errors.ts";
+import { misfit, misfitError } from "./purpose.ts";
 import type { Grant, Route, RouteSet } from "../route/runtime.ts";
 
 type ByContract = ReadonlyMap<string, ReadonlyMap<string, readonly Grant[]>>;
@@ -21,11 +23,12 @@ function byContract(grants: readonly Grant[], role: Grant["role"]): ByContract {
   return index;
 }
 
-export type Asker = Readonly<{ system: string | undefined; role: Grant["role"]; contract: string }>;
+/** `call`: what the asker says of its basis and reason; absent where that was judged before. */
+export type Asker = Readonly<{ system: string | undefined; role: Grant["role"]; contract: string; call?: CallContext }>;
 
 /**
- * The grant that lets `asker` use the contract now. Deny by default: throws system-missing, system-unknown, grant-missing or
- * grant-expired, each saying which rule refused and what would allow it.
+ * The grant that lets `asker` use the contract now. Deny by default: throws system-missing, system-unknown, grant-missing,
+ * grant-expired, legal-basis-mismatch or purpose-mismatch, each saying which rule refused and what would allow it.
  */
 export function findGrant(index: GrantIndex, systems: RouteSet["systems"], asker: Asker, named: readonly string[], now: number): Grant {
   const { system, role, contract } = asker;
@@ -50,8 +53,14 @@ export function findGrant(index: GrantIndex, systems: RouteSet["systems"], asker
       `no grant${of} lets system \`${system}\` be a ${role} of contract \`${contract}\`: a \`bus: grant/v1\` document with \`${role}: ${system}\` and \`contract: ${contract}\` would allow it`,
     );
   }
-  const valid = grants.find((grant) => grant.from <= now && now < grant.until);
-  if (valid) return valid;
+  const { call } = asker;
+  let valid: Grant | undefined;
+  for (const grant of grants) {
+    if (now < grant.from || now >= grant.until) continue;
+    if (call === undefined || misfit(grant, call) === undefined) return grant;
+    valid ??= grant;
+  }
+  if (valid) throw misfitError(valid, misfit(valid, call ?? {}) ?? "basis");
   const grant = grants[0] as Grant;
   const when = now < grant.from ? `begins on ${day(grant.from)}` : `ended on ${day(grant.until)}`;
   throw new BusError("grant-expired", `grant \`${grant.id}\` (${grant.place}) ${when}: its owner \`${grant.owner}\` can change \`valid\``);
@@ -59,8 +68,13 @@ export function findGrant(index: GrantIndex, systems: RouteSet["systems"], asker
 
 const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
 
+/** What grants are looked up in. */
+export type Grounds = Readonly<{ grants: GrantIndex; systems: RouteSet["systems"] }>;
+/** Who sends into a route, and on which basis. */
+export type Sender = Readonly<{ system: string | undefined; call?: CallContext }>;
+
 /** The grant under which a system sends into a route. */
-export function authorise(route: Route, grants: GrantIndex, systems: RouteSet["systems"], system: string | undefined, now: number): Grant {
+export function authorise(route: Route, { grants, systems }: Grounds, sender: Sender, now: number): Grant {
   const role = route.contract.pattern === "event" ? "producer" : "consumer";
-  return findGrant(grants, systems, { system, role, contract: route.contract.id }, route.access.grants, now);
+  return findGrant(grants, systems, { ...sender, role, contract: route.contract.id }, route.access.grants, now);
 }

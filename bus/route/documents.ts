@@ -11,6 +11,7 @@ import type { Json } from "../ports.ts";
 import type { Pattern } from "../contract/contract.ts";
 import type { DeliverDoc, FailureDoc } from "./documents-deliver.ts";
 import type { EventsDoc } from "./documents-events.ts";
+import type { LegalBasis } from "./runtime.ts";
 import type { TestDoc } from "./documents-test.ts";
 import type { StepDoc } from "./documents-steps.ts";
 
@@ -176,7 +177,7 @@ export type GrantDoc = Located &
     system: string;
     role: "consumer" | "producer";
     contract: string;
-    legalBasis: Readonly<{ act: string; section: string; purpose: string }>;
+    legalBasis: LegalBasis;
     reply?: Readonly<{ allow: readonly string[] }>;
     /** `from` inclusive, `until` exclusive (a day as written counts whole). */
     valid: Readonly<{ from: number; until: number }>;

@@ -169,6 +169,18 @@ export type Route = Readonly<{
   stopAfter: Readonly<{ failedRecords: number }> | undefined;
 }>;
 
+/**
+ * Why a grant is lawful. `check`: what the CallBasis of a call must be: `exact`, act and section; `prefix`, the act and whatever
+ * follows; `any` (the default), anything. `reasons`: how its CallReason must begin; absent = any.
+ */
+export type LegalBasis = Readonly<{
+  act: string;
+  section: string;
+  purpose: string;
+  check?: "exact" | "prefix" | "any";
+  reasons?: readonly string[];
+}>;
+
 /** A grant, read from its document. */
 export type Grant = Readonly<{
   id: string;
@@ -177,7 +189,7 @@ export type Grant = Readonly<{
   system: string;
   role: "consumer" | "producer";
   contract: string;
-  legalBasis: Readonly<{ act: string; section: string; purpose: string }>;
+  legalBasis: LegalBasis;
   /** Reply (or event) fields the consumer may see; undefined = all. */
   allow: readonly string[] | undefined;
   /** Milliseconds since the epoch, from inclusive, until exclusive. */

@@ -7,6 +7,7 @@ import { namedSystem, noAnswer, silent } from "./edges.ts";
 import { fieldTests } from "./field-tests.ts";
 import { adapterFiles, unusedMaps, untested } from "./files.ts";
 import { contractFits, unknownNames } from "./references.ts";
+import { owners } from "./owners.ts";
 import type { Rule } from "./rule.ts";
 import { onePath, sameName, schedule } from "./sources.ts";
 import { aggregates, choose, expressions, firstReply, pieces } from "./steps.ts";
@@ -18,6 +19,7 @@ export const RULES: readonly Rule[] = [
   unknownNames,
   contractFits,
   grants,
+  owners,
   choose,
   expressions,
   pieces,

@@ -115,6 +115,19 @@ const grant = map(
         act: text("The act.", "Taxation Act"),
         section: text("Its section.", "§ 27(1)2"),
         purpose: text("What for.", "tax-assessment"),
+        check: oneOf(
+          ["any", "prefix", "exact"],
+          "What the CallBasis of a call must be: `exact` = act and section, `prefix` = the act and whatever follows, `any` (default) = anything.",
+        ),
+        reasons: list(
+          text("A reason.", "tax-assessment"),
+          "How the CallReason of a call must begin; default: any reason.",
+          ["tax-assessment"],
+          {
+            minItems: 1,
+            maxItems: 50,
+          },
+        ),
       },
       ["act", "section", "purpose"],
       "Why this is lawful.",

@@ -79,7 +79,7 @@ function permit(flow: Flow, given: Given): Grant {
   if (source.system !== undefined && system !== source.system) {
     throw new BusError("grant-missing", `only system \`${source.system}\` may send to \`${route.id}\` through \`${source.name}\``);
   }
-  const grant = authorise(route, indexGrants(set.grants), set.systems, system, clock.now());
+  const grant = authorise(route, { grants: indexGrants(set.grants), systems: set.systems }, { system, call }, clock.now());
   checkCallContext(route, call, one.given.headers);
   return grant;
 }
