@@ -1,6 +1,7 @@
 /** The operators' face over a running bus: what it says is what runs, and every act leaves its row first. */
 import { afterEach, describe, expect, it } from "vitest";
 import { evidenceFor } from "#test/harness/evidence-admin.ts";
+import { openTestChanges } from "#test/harness/changes.ts";
 import { branchOf } from "#test/harness/route.ts";
 import {
   changed,
@@ -36,6 +37,7 @@ async function setup(options: BusWorldOptions = {}, parts: Partial<AdminParts> =
     memory: () => ({ rss: 2, heapUsed: 1 }),
     unclaimed: () => Promise.resolve([]),
     drift: () => ({ drift: false, findings: [] }),
+    changes: (await openTestChanges(world)).changes,
     faces: () => ({ wsdl: undefined, rest: undefined }),
     ...parts,
   });

@@ -5,7 +5,7 @@ import { BusError } from "./errors.ts";
 import { newId } from "./ids.ts";
 import type { StoredRecord } from "./journal/record.ts";
 import type { Clock, Journal } from "./ports.ts";
-import type { Finding } from "./route/findings.ts";
+import type { ChangeAdmin } from "./revision/changes.ts";
 import type { Route } from "./route/runtime.ts";
 import type { RunningRoute } from "./running.ts";
 
@@ -19,7 +19,8 @@ export type AdminParts = Readonly<{
   startedAt: number;
   memory: () => Status["memory"];
   /** What disk and running set disagree about. */
-  drift: () => Readonly<{ drift: boolean; findings: readonly Finding[] }>;
+  drift: () => Pick<Status, "drift" | "findings" | "revision">;
+  changes: ChangeAdmin;
   /** Consumer groups that no process has. */
   unclaimed: () => Promise<Status["unclaimed"]>;
   /** Undefined = this process is the only one. */
@@ -40,6 +41,7 @@ export function createAdmin(parts: AdminParts): Admin {
   return {
     deadletters: bus.deadletters,
     replay: bus.replays,
+    changes: parts.changes,
     trace,
     async evidence(id) {
       // a message of its own; a file's records or a person's other requests share its exchange and are not everybody's business
@@ -53,6 +55,7 @@ export function createAdmin(parts: AdminParts): Admin {
         pid: parts.pid,
         startedAt: parts.startedAt,
         ...parts.drift(),
+        changes: parts.changes.mode,
         routes: await Promise.all(routes().map(routeStatus)),
         unclaimed: await parts.unclaimed(),
         cluster: parts.cluster?.(),

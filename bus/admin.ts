@@ -10,7 +10,11 @@ import type { ReplayCount } from "./delivery/replay-scan.ts";
 import type { BranchState } from "./delivery/branch-state.ts";
 import type { UnclaimedGroup } from "./keep/known-groups.ts";
 import type { JournalQuery, StoredRecord } from "./journal/record.ts";
-
+import type { Revision } from "./revision/archive.ts";
+import type { Applied, ChangeAdmin, Mode, Proposed } from "./revision/changes.ts";
+import type { Plan } from "./revision/plan.ts";
+import type { Proposal } from "./revision/proposals.ts";
+import { diffTrees, treeOf, type Tree } from "./revision/tree.ts";
 import type { Finding } from "./route/findings.ts";
 
 export type RouteStatus = Readonly<{
@@ -34,6 +38,9 @@ export type Status = Readonly<{
   /** True when the files on disk say something else than what runs; `findings` tells why. */
   drift: boolean;
   findings: readonly Finding[];
+  /** Where the running files come from (`MBUS_CHANGES`), and the revision that runs in the process that answers. */
+  changes: Mode;
+  revision?: Revision | undefined;
   routes: readonly RouteStatus[];
   /** Consumer groups of routes that no process runs any more: they are forgotten when their time is over. */
   unclaimed: readonly UnclaimedGroup[];
@@ -86,19 +93,27 @@ export interface Admin {
   trace(id: string): Promise<readonly StoredRecord[]>;
   readonly deadletters: DeadLetterAdmin;
   readonly replay: ReplayAdmin;
+  readonly changes: ChangeAdmin;
   /** The evidence container of one message, or of a whole exchange where `id` is a correlation id. */
   evidence(id: string): Promise<Uint8Array>;
   readonly log: Pick<EvidenceAdmin, "check" | "consistency" | "state">;
 }
 
+export { diffTrees, treeOf };
 export type {
   ActResult,
+  Applied,
   DeadLetterGroup,
   DeadLetterRow,
   EndpointState,
   JournalQuery,
+  Plan,
+  Proposal,
+  Proposed,
   ReplayCount,
   ReplayRow,
+  Revision,
   StoredRecord,
+  Tree,
   UnclaimedGroup,
 };

@@ -109,6 +109,7 @@ export const CODES = {
   "purpose-mismatch": ["access-denied", "the call's reason is none that the grant names"],
   "admin-denied": ["access-denied", "the administration token is missing or wrong"],
   "replay-refused": ["access-denied", "a replay of this message is not allowed"],
+  "change-refused": ["access-denied", "a change of the configuration is not allowed"],
   "signature-missing": ["signature-invalid", "the sender's messages must be signed, and this one is not"],
   "signature-shape": ["signature-invalid", "the security header or signature is not of the one form that is taken"],
   "signature-algorithm": ["signature-invalid", "an algorithm of the signature is not accepted"],

@@ -1,7 +1,9 @@
 /** The command line `mbus`. Verbs load their code when they are called, so that each starts fast. Exit 0 ok, 1 found faults, 2 bad usage. */
 import { userInfo } from "node:os";
 import { Command, CommanderError } from "commander";
+import { changing } from "./change-verbs.ts";
 import { CommandFailed, type Output } from "./output.ts";
+import type { Register } from "./register.ts";
 
 export async function run(args: readonly string[]): Promise<void> {
   const program = new Command("mbus")
@@ -50,14 +52,6 @@ function failed(error: unknown): number {
   if (process.env["MBUS_DEBUG"] !== undefined) console.error(error);
   return 1;
 }
-
-type Register = (
-  parent: Command,
-  usage: string,
-  text: string,
-  options: readonly (readonly [string, string])[],
-  call: (output: Output, positional: string[], options: never) => Promise<number> | number,
-) => void;
 
 const WHO = userInfo().username;
 const ACT = [
@@ -119,6 +113,7 @@ function register(program: Command, verb: Register): void {
   verb(program, "resume <route>", "let a paused route go on", ACT, async (output, [id = ""], options: Acting) =>
     (await import("./pause.ts")).pause(output, id, false, acting(options)),
   );
+  changing(program, verb, WHO);
   sending(program, verb);
   looking(program, verb);
   brokers(program, verb);

@@ -27,10 +27,16 @@ export async function status(output: Output): Promise<number> {
         `${found.cluster.node} works on ${found.cluster.partitions.length} of ${found.cluster.of} partitions: ${found.cluster.partitions.join(" ")}`,
       ]
     : [];
+  const { revision } = found;
+  const files = revision
+    ? [
+        `revision ${revision.number} of the files runs (${found.changes}): ${revision.who}, ${new Date(revision.time).toISOString()}, ${revision.because}`,
+      ]
+    : [`no revision of the files is known (${found.changes})`];
   const drift = found.drift ? ["", "the files on disk differ from what runs:", ...found.findings.map(formatFinding)] : [];
   const lost = found.unclaimed.map(({ topic, group, forgottenIn }) => `  ${group} of ${topic}, forgotten in ${daysOf(forgottenIn)}`);
   const unclaimed = lost.length > 0 ? ["", "consumer groups of routes that no process runs:", ...lost] : [];
-  print(output, found, [head, ...share, "", table(rows, columns, "no routes"), ...unclaimed, ...drift].join("\n"));
+  print(output, found, [head, ...share, ...files, "", table(rows, columns, "no routes"), ...unclaimed, ...drift].join("\n"));
   return found.drift ? 1 : 0;
 }
 

@@ -9,6 +9,7 @@ import type { Status } from "#bus/admin.ts";
 import { createAdmin } from "#bus/admin-bus.ts";
 import { BusError } from "#bus/errors.ts";
 import { evidenceFor, testKeys } from "#test/harness/evidence-admin.ts";
+import { openTestChanges } from "#test/harness/changes.ts";
 import { branchOf } from "#test/harness/route.ts";
 import {
   changed,
@@ -72,6 +73,17 @@ async function json<T = Record<string, unknown>>(...args: readonly string[]): Pr
   return JSON.parse(printed.out) as T;
 }
 
+const REVISION = {
+  number: 7,
+  id: "a1",
+  parent: "a0",
+  tree: "b1",
+  act: "watch",
+  who: "file watch",
+  because: "files changed on disk",
+  time: Date.UTC(2026, 4, 4, 9),
+} as const;
+
 /** A bus in memory behind a real web host, and a data folder that leads to it. */
 async function bus(options: BusWorldOptions = {}, drift = false, unclaimed: Status["unclaimed"] = []): Promise<BusWorld> {
   const world = await openBusWorld(options);
@@ -97,7 +109,8 @@ async function bus(options: BusWorldOptions = {}, drift = false, unclaimed: Stat
     memory: () => ({ rss: 104_857_600, heapUsed: 1 }),
     unclaimed: () => Promise.resolve(unclaimed),
     cluster: () => ({ node: "one", partitions: [0, 2], of: 4 }),
-    drift: () => ({ drift, findings: drift ? [finding] : [] }),
+    drift: () => ({ drift, findings: drift ? [finding] : [], revision: REVISION }),
+    changes: (await openTestChanges(world)).changes,
     faces: (route) => ({ wsdl: undefined, rest: route.id === "lookup" ? "/mconnect/rest/person.request.v1" : undefined }),
   });
   host.mount("admin", "/api/v1", adminApi(admin, TOKEN));
@@ -326,12 +339,13 @@ describe("status", () => {
     world.bus.view().routes.get("changed")?.pause(true);
     const { code, out: printed } = await mbus("status");
     const lines = printed.split("\n");
-    expect([code, lines[0], lines[1]]).toEqual([
+    expect([code, lines[0], lines[1], lines[2]]).toEqual([
       0,
       "mbus 9.9.9, pid 4711, up since 2026-05-04T09:00:00.000Z, 100 MB; 0 dead letters, 0 open breakers",
       "one works on 2 of 4 partitions: 0 2",
+      "revision 7 of the files runs (applied): file watch, 2026-05-04T09:00:00.000Z, files changed on disk",
     ]);
-    expect(lines.slice(3).map((line) => line.split(/ {2,}/u).slice(0, 4))).toEqual([
+    expect(lines.slice(4).map((line) => line.split(/ {2,}/u).slice(0, 4))).toEqual([
       ["route", "pattern", "state", "branch"],
       ["lookup", "query", "active"],
       ["changed", "event", "paused", "a"],

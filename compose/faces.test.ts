@@ -52,6 +52,7 @@ function health(parts: Partial<HealthParts> = {}) {
     ready: () => true,
     version: "1.2.3",
     topics: () => [],
+    configuration: () => ({ drift: false, revision: undefined }),
     givenUp: () => [],
     ...parts,
   });
@@ -116,6 +117,8 @@ describe("metrics", () => {
       'mbus_build_info{version="1.2.3"}',
       "mbus_event_loop_delay_p99_seconds",
       "mbus_resident_memory_bytes",
+      "mbus_configuration_drift",
+      "mbus_configuration_revision",
     ]);
     expect(found.get("mbus_resident_memory_bytes")).toBeGreaterThan(1_000_000);
   });

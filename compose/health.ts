@@ -11,6 +11,8 @@ export type HealthParts = Readonly<{
   ready: () => boolean;
   version: string;
   topics: () => readonly BrokerState[];
+  /** Whether disk and running files differ, and the revision that runs here. */
+  configuration: () => Readonly<{ drift: boolean; revision: Readonly<{ number: number }> | undefined }>;
   givenUp: GivenUpWatch["counts"];
   /** Undefined = this process is the only one. */
   cluster?: (() => ClusterStatus) | undefined;
@@ -72,6 +74,13 @@ async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
     { labels: {}, value: loopDelay },
   ]);
   add("mbus_resident_memory_bytes", "gauge", "Resident memory.", [{ labels: {}, value: process.memoryUsage.rss() }]);
+  const { drift, revision } = parts.configuration();
+  add("mbus_configuration_drift", "gauge", "1 = the files on disk differ from what runs, 0 = they do not.", [
+    { labels: {}, value: drift ? 1 : 0 },
+  ]);
+  add("mbus_configuration_revision", "gauge", "Number of the revision that runs here, 0 = none.", [
+    { labels: {}, value: revision?.number ?? 0 },
+  ]);
   const bus = parts.bus();
   if (!bus) return `${lines.join("\n")}\n`;
   const branches = [...bus.view().routes.values()].flatMap((running) =>

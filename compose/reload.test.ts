@@ -8,7 +8,9 @@ import type { Bus } from "#bus/bus.ts";
 import { BusError } from "#bus/errors.ts";
 import type { RouteSet } from "#bus/route/runtime.ts";
 import { eventually } from "#test/harness/receiver.ts";
+import type { ReadFiles } from "./files.ts";
 import { createReloader, type Reloader } from "./reload.ts";
+import { createFileRunner } from "./run-files.ts";
 
 const PROJECT = fileURLToPath(new URL("..", import.meta.url));
 const ALL = ["benefit-register", "person-changed", "person-lookup", "vehicle-nightly"];
@@ -41,8 +43,11 @@ function setup(fails: (set: RouteSet) => readonly Readonly<{ route: string; erro
       return Promise.resolve(fails(set));
     },
   } as unknown as Bus;
-  const made = createReloader({
+  const log = { info: note("info"), warn: note("warn"), error: note("error") };
+  const sound: ReadFiles[] = [];
+  const runner = createFileRunner({
     bus,
+    log,
     schemas: {
       idOf: (_subject, schema) => {
         const id = texts.get(schema) ?? ++ids;
@@ -53,7 +58,14 @@ function setup(fails: (set: RouteSet) => readonly Readonly<{ route: string; erro
       settled: () => Promise.resolve(),
       close: () => Promise.resolve(),
     },
-    log: { info: note("info"), warn: note("warn"), error: note("error") },
+  });
+  const made = createReloader({
+    runner,
+    log,
+    sound: (read) => {
+      sound.push(read);
+      return Promise.resolve(undefined);
+    },
     root,
     env: {},
     variables: Object.fromEntries(["rsp.url", "cnas.url", "primaria.url", "bns.url"].map((name) => [name, "http://127.0.0.1:9"])),
@@ -61,7 +73,7 @@ function setup(fails: (set: RouteSet) => readonly Readonly<{ route: string; erro
   reloader = made;
   const routes = (): readonly string[] => [...(applied.at(-1)?.routes.keys() ?? [])].toSorted();
   const revision = (id: string): string | undefined => applied.at(-1)?.routes.get(id)?.revision;
-  return { reloader: made, applied, logged, routes, revision };
+  return { reloader: made, applied, sound, logged, routes, revision };
 }
 
 describe("loading", { timeout: 120_000 }, () => {

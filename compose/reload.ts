@@ -1,71 +1,61 @@
 /**
- * Follows the administrator's files: reads, lints and compiles them as a whole, then applies what is sound, route by route. A faulty
+ * Follows the administrator's files on disk: reads and lints them as a whole, then runs what is sound, route by route. A faulty
  * document leaves its route as it runs; the findings and the drift stay visible until the files are right.
  */
 import { join } from "node:path";
-import type { Bus } from "#bus/bus.ts";
-import { asBusError } from "#bus/errors.ts";
-import { compileRoutes } from "#bus/route/compile.ts";
-import { formatFinding, type Finding } from "#bus/route/findings.ts";
-import type { Route, RouteSet } from "#bus/route/runtime.ts";
-import { readFiles } from "./files.ts";
+import type { Revision } from "#bus/revision/archive.ts";
+import type { Finding } from "#bus/route/findings.ts";
+import { readFiles, type ReadFiles } from "./files.ts";
+import type { FileRunner } from "./run-files.ts";
 import type { Log } from "./log.ts";
-import type { Schemas } from "./schemas.ts";
 import { stamp } from "./stamp.ts";
-import { xmlToJson } from "./xml-to-json.ts";
 
 export type ReloaderParts = Readonly<{
-  bus: Bus;
-  schemas: Schemas;
+  runner: FileRunner;
   log: Log;
   root: string;
   env: Readonly<Record<string, string | undefined>>;
   variables: Readonly<Record<string, string>>;
+  /** Called with the files of each load without an error; gives the revision that they are. */
+  sound: (read: ReadFiles) => Promise<Revision | undefined>;
+}>;
+
+export type Drift = Readonly<{
+  /** The files on disk say something else than what runs. */
+  drift: boolean;
+  findings: readonly Finding[];
+  /** What runs in this process; undefined = no revision of it is known. */
+  revision: Revision | undefined;
 }>;
 
 export interface Reloader {
-  /** Reads and applies the files once. */
+  /** Reads and runs the files once. */
   load(): Promise<void>;
-  /** Looks for changed files every second. */
+  /** Looks every second for what changed. */
   watch(): void;
-  drift(): Readonly<{ drift: boolean; findings: readonly Finding[] }>;
+  drift(): Drift;
+  /** All that the files say runs here. */
+  complete(): boolean;
   close(): Promise<void>;
 }
 
 const LOOK_EVERY = 1000;
 
+export const foldersOf = (root: string): readonly string[] => ["routes", "contracts", "config"].map((name) => join(root, name));
+
 export function createReloader(parts: ReloaderParts): Reloader {
-  const folders = ["routes", "contracts", "config"].map((name) => join(parts.root, name));
+  const folders = foldersOf(parts.root);
   let findings: readonly Finding[] = [];
   let drift = false;
   let seen = "";
-  let running: RouteSet | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> = Promise.resolve();
+  let revision: Revision | undefined;
 
   const load = async (): Promise<void> => {
     seen = await stamp(folders);
     const read = await readFiles([parts.root], parts.env, parts.variables);
-    const compiled = await compileRoutes(read.documents, {
-      files: read.files,
-      schemaIds: parts.schemas.idOf,
-      lookup: parts.schemas.lookup,
-      xmlToJson,
-    });
-    await parts.schemas.settled();
-    const kept = keepRunning(
-      running,
-      compiled.set,
-      read.documents.leftOut.map((each) => each.id).concat(faulty(read.documents, compiled.set), unreadable(running, read.findings)),
-    );
-    const failed = await parts.bus.apply(kept);
-    running = kept;
-    findings = [...read.findings, ...compiled.findings, ...failed.map(({ route, error }) => findingOf(kept.routes.get(route), error))];
-    const errors = findings.filter((finding) => finding.severity === "error");
-    drift = errors.length > 0;
-    for (const finding of errors)
-      parts.log.error({ finding: formatFinding(finding) }, "a file of the administrator is wrong; what ran before goes on");
-    parts.log.info({ routes: kept.routes.size, errors: errors.length }, "files applied");
+    findings = await parts.runner.run(read);
+    drift = findings.some((finding) => finding.severity === "error");
+    if (!drift) revision = (await parts.sound(read)) ?? revision;
   };
 
   const look = async (): Promise<void> => {
@@ -73,60 +63,26 @@ export function createReloader(parts: ReloaderParts): Reloader {
     await load().catch((error: unknown) => parts.log.error({ err: error }, "reload failed; what ran before goes on"));
   };
 
+  const every = everySecond(look);
+  return { load, watch: every.start, drift: () => ({ drift, findings, revision }), complete: () => !drift, close: every.close };
+}
+
+/** Calls `look` a second after it last ended, until it is closed. `look` must not fail. */
+export function everySecond(look: () => Promise<void>): Readonly<{ start(): void; close(): Promise<void> }> {
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> = Promise.resolve();
   const next = (): void => {
     timer = setTimeout(() => {
       looking = look().finally(next);
     }, LOOK_EVERY);
     timer.unref();
   };
-
   return {
-    load,
-    watch: next,
-    drift: () => ({ drift, findings }),
+    start: next,
     async close() {
       clearTimeout(timer);
       await looking;
       clearTimeout(timer);
     },
-  };
-}
-
-/** Routes and contracts whose document was sound but did not compile. */
-function faulty({ routes, contracts }: Readonly<Record<"routes" | "contracts", ReadonlyMap<string, unknown>>>, set: RouteSet): string[] {
-  return [...routes.keys()].filter((id) => !set.routes.has(id)).concat([...contracts.keys()].filter((id) => !set.contracts.has(id)));
-}
-
-/** Routes that run from a file with errors: one that is no YAML any more does not even say which routes it holds. */
-function unreadable(running: RouteSet | undefined, findings: readonly Finding[]): string[] {
-  const files = new Set(findings.filter(({ severity }) => severity === "error").map(({ file }) => file));
-  return [...(running?.routes.values() ?? [])].filter(({ place }) => files.has(place.replace(/(:\d+)+$/u, ""))).map(({ id }) => id);
-}
-
-/** A route whose file is broken now stays as it runs; one whose document is gone goes. */
-function keepRunning(running: RouteSet | undefined, next: RouteSet, broken: readonly string[]): RouteSet {
-  if (!running) return next;
-  const routes = new Map<string, Route>(next.routes);
-  const contracts = new Map(next.contracts);
-  for (const id of broken) {
-    const event = running.contracts.get(id);
-    if (event?.events && !contracts.has(id)) contracts.set(id, event); // a type of events runs without a route
-    const old = running.routes.get(id);
-    if (!old || routes.has(id)) continue;
-    routes.set(id, old);
-    if (!contracts.has(old.contract.id)) contracts.set(old.contract.id, old.contract);
-  }
-  return { ...next, routes, contracts };
-}
-
-function findingOf(route: Route | undefined, error: unknown): Finding {
-  const [file = "", line = "1"] = (route?.place ?? "").split(":");
-  return {
-    file,
-    line: Number(line),
-    column: 1,
-    severity: "error",
-    rule: "start",
-    text: `route \`${route?.id ?? ""}\` could not start: ${asBusError(error).message}`,
   };
 }

@@ -11,6 +11,7 @@ import { startKeeper } from "#bus/keep/keeper.ts";
 import type { Settings } from "#config/settings.ts";
 import { adminApi } from "#console/api.ts";
 import { pathOf } from "./addresses.ts";
+import { openChanges } from "./changes.ts";
 import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
 import { openEngines } from "./engines.ts";
@@ -21,7 +22,6 @@ import { mountHealth } from "./health.ts";
 import { createInlet } from "./inlets.ts";
 import type { Log } from "./log.ts";
 import { createOutlets } from "./outlets.ts";
-import { createReloader } from "./reload.ts";
 import { startWorld, type SampleProgram } from "./samples.ts";
 import { openSchemas } from "./schemas.ts";
 import { secrets } from "./secrets.ts";
@@ -120,10 +120,15 @@ async function start(
     onError,
   });
   closers.push(() => bus.close());
-  const reloader = createReloader({
+  const { reloader, changes } = await openChanges({
     bus,
     schemas,
+    registry,
+    store,
+    journal,
+    clock: systemClock,
     log,
+    mode: settings.changes,
     root: options.root,
     env: process.env,
     variables: { ...world?.variables, ...options.variables },
@@ -141,7 +146,7 @@ async function start(
     keeping: engines.keeping,
     known: engines.known,
     deadletters: () => bus.needs(),
-    complete: () => !reloader.drift().drift,
+    complete: () => reloader.complete(),
     onError,
   });
   closers.push(() => keeper.close());
@@ -155,6 +160,7 @@ async function start(
     startedAt,
     memory: () => ({ rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed }),
     drift: () => reloader.drift(),
+    changes,
     unclaimed: () => engines.known.unclaimed(),
     cluster: engines.cluster,
     faces: (route) => faces(route.sources.map((source) => ({ kind: source.binding.kind, path: pathOf(route, source) }))),
@@ -167,6 +173,7 @@ async function start(
       ready: () => true,
       version,
       topics: () => topics.states(),
+      configuration: () => reloader.drift(),
       givenUp: () => givenUp.counts(),
       cluster: engines.cluster,
     }),

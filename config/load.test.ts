@@ -110,6 +110,7 @@ describe("settings", () => {
       transport: "embedded",
       store: "embedded",
       environment: "development",
+      changes: "watched",
       node: expect.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]*-\d+$/) as string,
       partitions: 4,
       journalAge: undefined,

@@ -15,6 +15,8 @@ export type Settings = Readonly<{
   store: "embedded" | "mongodb";
   /** Stage: `config/<environment>.yaml` holds its values. */
   environment: string;
+  /** Whether the files on disk are live, only what was applied is, or only what another person approved. */
+  changes: "watched" | "applied" | "reviewed";
   /** Name of this process among those that share one cluster; its leases bear it. */
   node: string;
   /** Parts that each topic of a cluster is cut into; every process of the cluster has the same number. */
@@ -44,6 +46,7 @@ export const KNOWN: readonly string[] = [
   "MBUS_TRANSPORT",
   "MBUS_STORE",
   "MBUS_ENV",
+  "MBUS_CHANGES",
   "MBUS_NODE",
   "MBUS_PARTITIONS",
   "MBUS_JOURNAL_DAYS",
@@ -94,6 +97,7 @@ export function readSettings(env: Env): Settings {
   const environment = given(env, "MBUS_ENV") ?? "development";
   if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(environment))
     faults.texts.push(`MBUS_ENV=${environment}: write the name of a stage in lower case, for example production`);
+  const changes = word(env, "MBUS_CHANGES", ["watched", "applied", "reviewed"] as const, faults);
   const node = matching(env, "MBUS_NODE", ownName(), /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, `.`, `_` and `-`", faults);
   const partitions = whole(env, "MBUS_PARTITIONS", 4, 64, faults);
   const journalDays = wholeOr(env, "MBUS_JOURNAL_DAYS", LEAST_DAYS, 36_500, faults);
@@ -113,6 +117,7 @@ export function readSettings(env: Env): Settings {
     transport,
     store,
     environment,
+    changes,
     node,
     partitions,
     journalAge: journalDays === undefined ? undefined : journalDays * DAY,

@@ -4,6 +4,7 @@ import { createAdmin } from "#bus/admin-bus.ts";
 import type { Admin } from "#bus/admin.ts";
 import { BusError, CODES, type ErrorCode } from "#bus/errors.ts";
 import { evidenceFor, testKeys } from "#test/harness/evidence-admin.ts";
+import { openTestChanges } from "#test/harness/changes.ts";
 import { branchOf } from "#test/harness/route.ts";
 import { changed, GRANTS, inboundOf, lookup, openBusWorld, setOf, type BusWorld, type BusWorldOptions } from "#test/harness/bus-world.ts";
 import type { WebHandler, WebRequest } from "#bus/wire.ts";
@@ -56,6 +57,7 @@ async function setup(options: BusWorldOptions = {}) {
     memory: () => ({ rss: 1, heapUsed: 2 }),
     unclaimed: () => Promise.resolve([]),
     drift: () => ({ drift: false, findings: [] }),
+    changes: (await openTestChanges(world)).changes,
     faces: (route) => ({ wsdl: route.id === "lookup" ? "/mconnect/soap/x/Y" : undefined, rest: `/mconnect/rest/${route.contract.id}` }),
   });
   const handler = adminApi(admin, TOKEN);

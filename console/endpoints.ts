@@ -1,20 +1,8 @@
 /** The table of the administrators' face: one row per call, from which the API is served and its OpenAPI made. */
 import { BusError } from "#bus/errors.ts";
 import type { Admin, JournalQuery, StoredRecord } from "#bus/admin.ts";
-
-export type Call = Readonly<{ values: Readonly<Record<string, string>>; query: URLSearchParams; body: Readonly<Record<string, unknown>> }>;
-
-export type Endpoint = Readonly<{
-  method: "GET" | "POST";
-  /** Below /api/v1; `{name}` is a value. */
-  path: string;
-  title: string;
-  /** JSON Schema properties of the body. */
-  body?: Readonly<Record<string, unknown>>;
-  /** Media type of an answer that is not JSON: `run` gives its bytes. */
-  media?: string;
-  run: (admin: Admin, call: Call) => Promise<unknown>;
-}>;
+import { flag, number, text, type Call, type Endpoint } from "./call.ts";
+import { revisionEndpoints } from "./revisions.ts";
 
 const TEXT = { type: "string" } as const;
 const NUMBER = { type: "number" } as const;
@@ -199,6 +187,7 @@ export const endpoints: readonly Endpoint[] = [
     body: ACT,
     run: (admin, { values, body }) => admin.replay.resume(values["id"] ?? "", text(body, "operator"), text(body, "reason")),
   },
+  ...revisionEndpoints,
 ];
 
 async function replay(admin: Admin, { body }: Call): Promise<unknown> {
@@ -258,25 +247,6 @@ function chosen(body: Readonly<Record<string, unknown>>): Readonly<{ ids: readon
   if (typeof group === "string") return { group };
   if (Array.isArray(ids) && ids.length > 0 && ids.every((id) => typeof id === "string")) return { ids };
   throw new BusError("json-violation", "name what to act on: `ids` (a list) or `group` (a fingerprint)");
-}
-
-function text(body: Readonly<Record<string, unknown>>, name: string): string {
-  const value = body[name];
-  if (typeof value !== "string" || value.trim() === "") throw new BusError("json-violation", `\`${name}\` is missing: give it as text`);
-  return value;
-}
-
-function number(body: Readonly<Record<string, unknown>>, name: string): number | undefined {
-  const value = body[name];
-  if (value === undefined) return undefined;
-  if (typeof value !== "number" || !Number.isFinite(value)) throw new BusError("json-violation", `\`${name}\` is no number`);
-  return value;
-}
-
-function flag(body: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
-  const value = body[name];
-  if (value !== undefined && typeof value !== "boolean") throw new BusError("json-violation", `\`${name}\` is neither true nor false`);
-  return value;
 }
 
 function optional(body: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, string> {

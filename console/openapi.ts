@@ -1,5 +1,5 @@
 /** OpenAPI 3.1 of the administrators' face, made from the table that also serves it. */
-import type { Endpoint } from "./endpoints.ts";
+import type { Endpoint } from "./call.ts";
 
 export function openapi(endpoints: readonly Endpoint[]): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
