@@ -2,6 +2,7 @@
 import { userInfo } from "node:os";
 import { Command, CommanderError } from "commander";
 import { changing } from "./change-verbs.ts";
+import { contracts } from "./contract-verbs.ts";
 import { CommandFailed, type Output } from "./output.ts";
 import type { Register } from "./register.ts";
 
@@ -182,11 +183,7 @@ function looking(program: Command, verb: Register): void {
     [["--ca <file>", "certificate of the authority you trust (default: the data folder's)"]],
     async (output, [file = ""], options: { ca?: string }) => (await import("./evidence.ts")).verify(output, file, options.ca),
   );
-  const contract = program.command("contract").description("contracts");
-  verb(contract, "list", "contracts and where they are served", [], async (output) => (await import("./status.ts")).contracts(output));
-  verb(contract, "check [files...]", "compare the schemas on disk with those that are registered", [], async (output, files) =>
-    (await import("./contract-check.ts")).check(output, files),
-  );
+  contracts(program, verb);
   const system = program.command("system").description("registered systems");
   verb(system, "list", "systems", [], async (output) => (await import("./status.ts")).systems(output));
   verb(

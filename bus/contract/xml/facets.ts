@@ -1,6 +1,7 @@
 /** Simple types of a schema, and their compilation into one function that says what is wrong with a text. */
 import { builtin, canonicalDecimal, compareDecimals, floatValue, moment } from "./builtins.ts";
 import type { Builtin, WhiteSpace } from "./builtins.ts";
+import { compareDurations } from "./duration.ts";
 import type { Name } from "./names.ts";
 import type { Pattern } from "./pattern.ts";
 
@@ -226,10 +227,11 @@ function rangeChecks(f: Facets, base: Builtin): Check[] {
   return checks;
 }
 
-/** NaN where the order is not determined: a zoned and an unzoned time closer than 14 hours, NaN itself. */
+/** NaN where the order is not determined: a zoned and an unzoned time closer than 14 hours, months and days, NaN itself. */
 function compareValues(base: Builtin, a: string, b: string): number {
   if (base.family === "decimal") return compareDecimals(a, b);
   if (base.family === "float") return floatValue(a) === floatValue(b) ? 0 : floatValue(a) - floatValue(b);
+  if (base.family === "duration") return compareDurations(a, b);
   const left = moment(base.name, a);
   const right = moment(base.name, b);
   if (left === undefined || right === undefined) return Number.NaN;

@@ -395,7 +395,13 @@ describe("WSDL documents that cannot be used", () => {
   });
 
   it.each([
-    ["rpc style", wsdl({ 'style="document"': 'style="rpc"' }), {}, /s\.wsdl:\d+:\d+ .*style rpc; only document\/literal/],
+    [
+      "rpc style with an element",
+      wsdl({ 'style="document"': 'style="rpc"' }),
+      {},
+      /s\.wsdl:\d+:\d+ .*a part of the style rpc needs a type/,
+    ],
+    ["an unknown style", wsdl({ 'style="document"': 'style="mime"' }), {}, /has the style mime/],
     ["encoded use", wsdl({ 'use="literal"': 'use="encoded"' }), {}, /encoded" is not supported/],
     ["a typed part", wsdl({ 'element="t:M"': 'type="t:M"' }), {}, /needs an element/],
     ["a missing message", wsdl({ 'message="t:In"': 'message="t:Out"' }), {}, /message Out is not defined/],

@@ -35,8 +35,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 const MAX_DOCUMENTS = 200;
 
-/** A location relative to the file that names it, with `.` and `..` resolved. */
+/** A location relative to the file (or web address) that names it, with `.` and `..` resolved. */
 export function joinPath(base: string | undefined, location: string): string {
+  if (base !== undefined && /^https?:\/\//i.test(base) && URL.canParse(location, base)) return new URL(location, base).href;
   if (base === undefined || location.startsWith("/") || /^[a-z][a-z0-9+.-]+:/i.test(location)) return location;
   const parts: string[] = [];
   for (const part of [...base.split("/").slice(0, -1), ...location.split("/")]) {

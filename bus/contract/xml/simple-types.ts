@@ -108,8 +108,11 @@ function pattern(node: XNode, source: string): { source: string; expression: Pat
 function checkFacetValues(node: XNode, base: SimpleType, facets: Facets): void {
   const scalar = compileScalar(base);
   const bounds = BOUNDS.map((bound) => facets[bound]).filter((value) => value !== undefined);
-  if (bounds.length > 0 && (base.variety !== "atomic" || !["decimal", "float", "time"].includes(base.builtin.family))) {
-    throw schemaError(node, "minInclusive, maxInclusive, minExclusive and maxExclusive are supported for numbers, dates and times");
+  if (bounds.length > 0 && (base.variety !== "atomic" || !["decimal", "float", "time", "duration"].includes(base.builtin.family))) {
+    throw schemaError(
+      node,
+      "minInclusive, maxInclusive, minExclusive and maxExclusive are supported for numbers, dates, times and durations",
+    );
   }
   for (const value of facets.enumeration ?? []) {
     const problem = scalar.check?.(normalize(value, scalar.whiteSpace));
