@@ -14,6 +14,7 @@ import type { Passage, PipelineParts, View } from "./passage.ts";
 import type { Accept, Inbound, Outcome } from "./ports.ts";
 import { publish } from "./publish.ts";
 import type { Source } from "./route/runtime.ts";
+import { demandSignature, receive } from "./signature/receipt.ts";
 import { runSteps, type StepsOutcome } from "./route/steps/run.ts";
 import type { RunningRoute } from "./running.ts";
 
@@ -48,7 +49,10 @@ async function pass(parts: PipelineParts, inbound: Inbound, begun: Begun): Promi
   }
   const grant = authorise(route, view, inbound, begun.started);
   const read = inbound.read();
+  demandSignature(view.systems.get(inbound.system ?? ""), inbound);
   checkCallContext(route, inbound.call, inbound.headers);
+  if (inbound.signed)
+    await receive(parts.journal, route, inbound, inbound.signed, { id: begun.id, correlationId: begun.correlationId, time: begun.started });
   const quota = parts.quotas.take(grant);
   if (quota) await quota;
   const mapped = source.in && inbound.shape !== "contract" ? source.in(read, undefined) : read;

@@ -2,6 +2,7 @@
  * The seams of the bus; the first file to read. Each port has two to four members and its contract in prose.
  * Every sentence is proved by a suite under test/conformance/.
  */
+import type { Signed } from "./edge/signatures.ts";
 import type { AvroRecord, CallContext, Envelope, Message } from "./envelope.ts";
 import type { JournalRecord, JournalQuery, StoredRecord } from "./journal/record.ts";
 
@@ -33,6 +34,8 @@ export type Inbound = Readonly<{
   /** The bytes as received (for digest and dead letters) and their media type. */
   bytes: Uint8Array;
   mediaType: string;
+  /** Present when the message was signed and the signature holds; `read` then gives what it covers. */
+  signed?: Signed;
   /** `wire` (the default): the source's map still applies. `contract`: the value already has the contract's shape. */
   shape?: "wire" | "contract";
   /** Decodes into the contract's shape. Throws BusError. Called at most once, inside the pipeline. */

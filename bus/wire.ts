@@ -2,6 +2,7 @@
  * What adapters are given besides the ports: compiled codecs, the shared web host, and the settings of each edge.
  * Adapters never compile a contract themselves; the composition hands them what they need.
  */
+import type { SignatureCheck, Signatures, Signed } from "./edge/signatures.ts";
 import type { AvroRecord, CallContext } from "./envelope.ts";
 import type { Clock } from "./ports.ts";
 
@@ -24,6 +25,8 @@ export type SoapMessage = Readonly<{
   value: AvroRecord;
   /** Header blocks with text content, by `{namespace}local`. */
   headers: ReadonlyMap<string, string>;
+  /** Present when it was signed: what is read here is what the signature covers. */
+  signed?: Signed;
 }>;
 
 export type SoapFault = Readonly<{
@@ -37,10 +40,13 @@ export type SoapFault = Readonly<{
 /** A SOAP service (from its WSDL, or from the contract where the outside has none), compiled once. */
 export interface SoapService {
   readonly operations: readonly string[];
-  /** Reads a request. Throws soap-version, soap-shape, soap-must-understand, soap-operation, xml-* and xsd-violation. */
-  readRequest(bytes: Uint8Array): SoapMessage;
-  /** Reads an answer to `operation`; a Fault in it is thrown as `provider-fault` with its code. */
-  readReply(operation: string, bytes: Uint8Array): AvroRecord;
+  /**
+   * Reads a request; with `check`, the signature of one that has a Security header is verified before its Body is read.
+   * Throws soap-version, soap-shape, soap-must-understand, soap-operation, signature-*, xml-* and xsd-violation.
+   */
+  readRequest(bytes: Uint8Array, check?: SignatureCheck): SoapMessage;
+  /** Reads an answer to `operation`, which with `check` must be signed; a Fault in it is thrown as `provider-fault` with its code. */
+  readReply(operation: string, bytes: Uint8Array, check?: SignatureCheck): AvroRecord;
   writeRequest(version: SoapVersion, operation: string, value: AvroRecord, headers?: CallContext): Uint8Array;
   writeReply(version: SoapVersion, operation: string, value: AvroRecord): Uint8Array;
   /** Value of the reply that confirms an accepted event or command; undefined = the operation has no output. */
@@ -177,6 +183,8 @@ export type SoapInletSettings = Readonly<{
   bindings: ReadonlyMap<string, SourceBinding>;
   /** Only this version is taken; undefined = both. */
   version?: SoapVersion;
+  /** Undefined = a message with a signature is refused as not understood. */
+  signatures?: Signatures;
   /** HTTP headers kept with the message; undefined = every business header. */
   headers?: readonly string[];
   limits: EdgeLimits;

@@ -24,7 +24,13 @@ const grant = (over: Partial<Grant> = {}): Grant => ({
 const SYSTEM = { addresses: [], contact: undefined, guid: "", certificates: [], settings: {}, actsFor: [], place: "x" } as const;
 const system = (id: string): [string, System] => [
   id,
-  { ...SYSTEM, id, title: id, institution: { idno: "1004600030235", name: id }, signatures: { required: false, rsaSha1: false } },
+  {
+    ...SYSTEM,
+    id,
+    title: id,
+    institution: { idno: "1004600030235", name: id },
+    signatures: { required: false, rsaSha1: false, covers: "message" },
+  },
 ];
 const systems = new Map([system("cnas/pensions"), system("primaria/registry")]);
 const asker = { system: "cnas/pensions", role: "consumer", contract: "person.request.v1" } as const;

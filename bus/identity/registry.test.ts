@@ -17,7 +17,7 @@ const systemOf = (id: string, ...certificates: X509Certificate[]): System => ({
   certificates,
   settings: {},
   actsFor: [],
-  signatures: { required: false, rsaSha1: false },
+  signatures: { required: false, rsaSha1: false, covers: "message" },
   place: "x:1",
 });
 const registryOf = (systems: readonly System[], parts: Partial<RegistryParts> = {}): SystemKeys =>

@@ -48,7 +48,13 @@ export const DEFAULTS = {
   failure: { query: "reject", command: "deadletter", event: "deadletter" },
   journal: { payload: "hash", keep: 7 * 365 * DAY },
   schedule: { timezone: "UTC", overlap: "skip", missed: "run-once" },
-  system: { addresses: [], certificates: [], settings: {}, actsFor: [], signatures: { required: false, rsaSha1: false } },
+  system: {
+    addresses: [],
+    certificates: [],
+    settings: {},
+    actsFor: [],
+    signatures: { required: false, rsaSha1: false, covers: "message" },
+  },
   dedupe: { onDuplicate: "drop" },
   contract: { compatibility: "backward", state: "active", idempotent: false },
 } as const;

@@ -80,7 +80,7 @@ export type SystemDoc = Located &
   }>;
 
 /** Must a system's messages be signed, and may RSA with SHA-1 be taken from it? */
-export type MessageSignatures = Readonly<{ required: boolean; rsaSha1: boolean }>;
+export type MessageSignatures = Readonly<{ required: boolean; rsaSha1: boolean; covers: "message" | "body" }>;
 
 export type ContractDoc = Located &
   Readonly<{

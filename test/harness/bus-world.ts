@@ -50,7 +50,7 @@ const systemOf = (id: string): System => ({
   certificates: [],
   settings: {},
   actsFor: [],
-  signatures: { required: false, rsaSha1: false },
+  signatures: { required: false, rsaSha1: false, covers: "message" },
   place: "systems.yaml:1",
 });
 

@@ -9,6 +9,7 @@ import type { Cursor } from "./state.ts";
 import { intern, showName } from "./names.ts";
 import type { Name, Vocabulary } from "./names.ts";
 import { readLoose } from "./loose.ts";
+import { SECURITY_NAMES, WSSE } from "../../signature/names.ts";
 
 export const SOAP_NS: Readonly<Record<SoapVersion, string>> = {
   "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
@@ -42,28 +43,42 @@ export function knowEnvelope(vocabulary: Vocabulary): Vocabulary {
   for (const ns of Object.values(SOAP_NS)) {
     for (const local of ["Envelope", "Header", "Body", "Fault", "mustUnderstand", "actor", "role"]) intern(vocabulary, ns, local);
   }
-  for (const [ns, locals] of Object.entries(KNOWN_HEADERS)) for (const local of locals) intern(vocabulary, ns, local);
+  for (const [ns, locals] of [...Object.entries(KNOWN_HEADERS), ...Object.entries(SECURITY_NAMES)])
+    for (const local of locals) intern(vocabulary, ns, local);
   return vocabulary;
 }
 
-export type OpenEnvelope = Readonly<{ version: SoapVersion; headers: ReadonlyMap<string, string>; child: Name | undefined }>;
+export type OpenEnvelope = Readonly<{
+  version: SoapVersion;
+  headers: ReadonlyMap<string, string>;
+  /** There is a Security header for this receiver. */
+  secured: boolean;
+  /** Where the Body begins. */
+  bodyAt: number;
+  child: Name | undefined;
+}>;
 
-/** Reads up to the body's first child, which is open afterwards. Paths of violations then begin at that child. */
-export function openEnvelope(c: Cursor): OpenEnvelope {
+/**
+ * Reads up to the body's first child, which is open afterwards. Paths of violations then begin at that child. `verifies`: the caller
+ * verifies signatures, so a Security header is understood.
+ */
+export function openEnvelope(c: Cursor, verifies = false): OpenEnvelope {
   const root = openRoot(c);
   const version = versionOf(c, root);
   const ns = SOAP_NS[version];
   const headers = new Map<string, string>();
   let part = advance(c);
+  let secured = false;
   if (part !== undefined && part.ns === ns && part.local === "Header") {
-    readHeaders(c, ns, headers);
+    secured = readHeaders(c, ns, headers, verifies);
     part = advance(c);
   }
   if (part === undefined || part.ns !== ns || part.local !== "Body")
     fail(c, "soap-shape", "the envelope needs a Body, with at most a Header before it", c.at);
   c.base = 2;
+  const bodyAt = c.at;
   const child = advance(c);
-  return { version, headers, child };
+  return { version, headers, secured, bodyAt, child };
 }
 
 function versionOf(c: Cursor, root: Name): SoapVersion {
@@ -83,12 +98,16 @@ export function closeEnvelope(c: Cursor): void {
   closeDocument(c);
 }
 
-function readHeaders(c: Cursor, ns: string, headers: Map<string, string>): void {
-  for (let count = 0; advance(c) !== undefined; count++) {
-    const name = c.next;
-    if (name === undefined) return;
+/** Says whether a Security header for us is among them. */
+function readHeaders(c: Cursor, ns: string, headers: Map<string, string>, verifies: boolean): boolean {
+  let secured = false;
+  for (let count = 0; ; count++) {
+    const name = advance(c);
+    if (name === undefined) break;
     if (count >= MAX_HEADERS) fail(c, "xml-limit", `an envelope may have at most ${MAX_HEADERS} header blocks`, c.at);
-    if (mustUnderstand(c, ns) && !UNDERSTOOD.has(name.ns)) {
+    const security = verifies && name.ns === WSSE && name.local === "Security";
+    if (security && isForUs(c, ns)) secured = true;
+    else if (mustUnderstand(c, ns) && !UNDERSTOOD.has(name.ns)) {
       fail(c, "soap-must-understand", `the header ${showName(name)} is marked mustUnderstand and is not known here`, c.at);
     }
     const key = showName(name);
@@ -97,20 +116,26 @@ function readHeaders(c: Cursor, ns: string, headers: Map<string, string>): void 
     if (children.length === 0) headers.set(key, text.trim());
   }
   closeTag(c);
+  return secured;
 }
 
-/** Only blocks for us count: those without a role, or with the roles every receiver plays. */
+/** Only blocks for us count. */
 function mustUnderstand(c: Cursor, ns: string): boolean {
-  let marked = false;
-  let role = "";
+  const marked = soapAttribute(c, ns, "mustUnderstand");
+  return (marked === "1" || marked === "true") && isForUs(c, ns);
+}
+
+/** Is the block just opened for us: without a role, or with one that every receiver plays? `ns`: the envelope's. */
+export function isForUs(c: Cursor, ns: string): boolean {
+  return ROLES.has(soapAttribute(c, ns, "actor") ?? soapAttribute(c, ns, "role") ?? "");
+}
+
+function soapAttribute(c: Cursor, ns: string, local: string): string | undefined {
   for (let i = 0; i < c.attributes; i++) {
     const name = c.attributeNames[i];
-    const value = (c.attributeValues[i] ?? "").trim();
-    if (name?.ns !== ns) continue;
-    if (name.local === "mustUnderstand") marked = value === "1" || value === "true";
-    if (name.local === "actor" || name.local === "role") role = value;
+    if (name?.ns === ns && name.local === local) return (c.attributeValues[i] ?? "").trim();
   }
-  return marked && ROLES.has(role);
+  return undefined;
 }
 
 const GENERIC = new Set(["Client", "Server", "Sender", "Receiver", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown"]);

@@ -1,13 +1,16 @@
 /** A SOAP service compiled from its WSDL: envelope, header blocks and payload are read and validated in one pass. */
 import type { AvroRecord } from "../../envelope.ts";
 import { BusError } from "../../errors.ts";
+import type { SignatureCheck, Signed } from "../../edge/signatures.ts";
 import type { SoapMessage, SoapService, SoapVersion } from "../../wire.ts";
 import { XML_LIMITS, toBytes } from "./chars.ts";
 import { compileMessage } from "./codec.ts";
 import type { AvroSchemaJson, XmlMessage } from "./codec.ts";
-import { openDocument } from "./cursor.ts";
+import { openAgain, openDocument } from "./cursor.ts";
 import { xsdToAvro } from "./derive.ts";
-import { SOAP_NS, closeEnvelope, faultError, faultPayload, knowEnvelope, openEnvelope, wrapEnvelope } from "./envelope.ts";
+import { SOAP_NS, closeEnvelope, faultError, faultPayload, isForUs, knowEnvelope, openEnvelope, wrapEnvelope } from "./envelope.ts";
+import type { OpenEnvelope } from "./envelope.ts";
+import { verifyEnvelope } from "../../signature/verify.ts";
 import { fail } from "./state.ts";
 import type { Cursor } from "./state.ts";
 import { newVocabulary, showName } from "./names.ts";
@@ -74,8 +77,8 @@ export function serviceOf(
   return {
     operations: [...byName.keys()],
     derived: Object.fromEntries(operations.map((operation) => [operation.wsdl.name, operation.avro])),
-    readRequest: (bytes) => readRequest(openDocument(vocabulary, bytes, maxBytes), byElement),
-    readReply: (operation, bytes) => readReply(openDocument(vocabulary, bytes, maxBytes), named(operation)),
+    readRequest: (bytes, check) => readRequest(openDocument(vocabulary, bytes, maxBytes), byElement, check),
+    readReply: (operation, bytes, check) => readReply(openDocument(vocabulary, bytes, maxBytes), named(operation), check),
     writeRequest: (version, operation, value, headers) => envelope(version, named(operation).request.write(value), headers),
     writeReply: (version, operation, value) => envelope(version, named(operation).reply?.write(value) ?? ""),
     writeFault: (version, fault) => envelope(version, faultPayload(version, fault)),
@@ -115,8 +118,19 @@ function requestElements(operations: readonly Operation[]): Map<Name, Operation>
   return byElement;
 }
 
-function readRequest(c: Cursor, byElement: ReadonlyMap<Name, Operation>): SoapMessage {
-  const { version, headers, child } = openEnvelope(c);
+/** Opens an envelope whose signature, if it has one, was verified over the very bytes that the cursor then reads. */
+function openVerified(c: Cursor, check: SignatureCheck | undefined): OpenEnvelope & Readonly<{ signed?: Signed }> {
+  const start = c.pos;
+  const open = openEnvelope(c, check !== undefined);
+  if (check === undefined || !open.secured) return open;
+  const ns = SOAP_NS[open.version];
+  const { bodyAt, ...signed } = verifyEnvelope(openAgain(c, start), check, (block) => isForUs(block, ns));
+  if (bodyAt !== open.bodyAt) throw new BusError("signature-wrong", "the Body that is signed is not the Body of the message");
+  return { ...open, signed };
+}
+
+function readRequest(c: Cursor, byElement: ReadonlyMap<Name, Operation>, check: SignatureCheck | undefined): SoapMessage {
+  const { version, headers, child, signed } = openVerified(c, check);
   const operation = child === undefined ? undefined : byElement.get(child);
   if (operation === undefined) {
     const known = [...byElement.keys()].map(showName).join(", ");
@@ -124,7 +138,8 @@ function readRequest(c: Cursor, byElement: ReadonlyMap<Name, Operation>): SoapMe
     fail(c, child === undefined ? "soap-shape" : "soap-operation", `${found}; expected ${known}`, c.at);
   }
   const value = readPayload(c, operation.request);
-  return { version, operation: operation.wsdl.name, value, headers };
+  const message = { version, operation: operation.wsdl.name, value, headers };
+  return signed === undefined ? message : { ...message, signed };
 }
 
 function readPayload(c: Cursor, message: XmlMessage): AvroRecord {
@@ -134,8 +149,9 @@ function readPayload(c: Cursor, message: XmlMessage): AvroRecord {
   return value as AvroRecord;
 }
 
-function readReply(c: Cursor, operation: Operation): AvroRecord {
-  const { version, child } = openEnvelope(c);
+function readReply(c: Cursor, operation: Operation, check: SignatureCheck | undefined): AvroRecord {
+  const { version, child, signed } = openVerified(c, check);
+  if (check !== undefined && signed === undefined) throw new BusError("signature-missing", "the provider's answer is not signed");
   const { reply } = operation;
   if (child !== undefined && child.ns === SOAP_NS[version] && child.local === "Fault") {
     const error = faultError(c, version);

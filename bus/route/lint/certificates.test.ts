@@ -27,7 +27,7 @@ describe("what a system says of its identity", () => {
       certificates: [],
       settings: {},
       actsFor: [],
-      signatures: { required: false, rsaSha1: false },
+      signatures: { required: false, rsaSha1: false, covers: "message" },
     });
   });
 
@@ -38,7 +38,7 @@ describe("what a system says of its identity", () => {
     expect(documents.systems.get("a/b")).toMatchObject({
       settings: { mpower: { AllowedEndpoints: ["${x}"], ViewAllAuthorizations: true } },
       actsFor: ["1002600024700"],
-      signatures: { required: true, rsaSha1: false },
+      signatures: { required: true, rsaSha1: false, covers: "message" },
     });
   });
 

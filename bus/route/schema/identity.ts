@@ -1,5 +1,5 @@
 /** What a `system` document says of its identity: certificates, GUID, settings for services, whom it may act for, signatures. */
-import { anything, dictionary, file, list, map, matching, yesNo, type Schema } from "./schema.ts";
+import { anything, dictionary, file, list, map, matching, oneOf, yesNo, type Schema } from "./schema.ts";
 
 export const identity: Readonly<Record<string, Schema>> = {
   certificates: list(
@@ -26,6 +26,10 @@ export const identity: Readonly<Record<string, Schema>> = {
     {
       required: yesNo("Every message of it must be signed.", true),
       rsaSha1: yesNo("RSA with SHA-1 is taken from it too, as from old software.", false),
+      covers: oneOf(
+        ["message", "body"],
+        "What its signature must cover: the whole message (Body, Timestamp, call context and addressing), or Body and Timestamp only.",
+      ),
     },
     [],
     "Signatures on its messages.",
