@@ -1,4 +1,5 @@
 /** The bus put together from its parts: takes messages, applies a set of routes as a whole, stops without losing anything. */
+import { LENIENT, type IdentifierRules } from "./access/binding.ts";
 import { authorise, indexGrants } from "./access/grants.ts";
 import { createQuotaPool } from "./access/quota-pool.ts";
 import { createQuotas, type Quotas } from "./access/quota.ts";
@@ -30,6 +31,8 @@ export type BusParts = Readonly<{
   inlet: (route: Route, source: Source) => Inlet | undefined;
   /** For what one process of a cluster may do at a time; undefined = this is the only one. */
   leases?: Leases | undefined;
+  /** What a wrong check digit of an IDNP or IDNO does; undefined = nothing. */
+  identifiers?: IdentifierRules | undefined;
   /** What went wrong beside the flow, for the operator's log. */
   onError: (error: unknown, where: string) => void;
 }>;
@@ -78,6 +81,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     endpoints,
     quotas,
     commands,
+    identifiers: parts.identifiers ?? LENIENT,
     view: () => view,
     stopping: () => stopping,
     context,

@@ -1,4 +1,5 @@
 /** What one message's way through the bus is made of: the view it sees, the parts it uses, its passage, and its seal. */
+import type { IdentifierRules } from "./access/binding.ts";
 import type { GrantIndex } from "./access/grants.ts";
 import type { Quotas } from "./access/quota.ts";
 import type { Commands } from "./commands.ts";
@@ -24,6 +25,7 @@ export type PipelineParts = Readonly<{
   endpoints: Endpoints;
   quotas: Quotas;
   commands: Commands;
+  identifiers: IdentifierRules;
   view: () => View;
   stopping: () => boolean;
   /** The context of a route's steps for one message. */

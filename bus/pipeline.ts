@@ -3,6 +3,7 @@
  * exchange (query) or publish (event, command). Whatever fails leaves a journal row and the sender gets the error.
  */
 import { authorise } from "./access/grants.ts";
+import { checkCaller, checkIdentifiers } from "./access/binding.ts";
 import { checkCallContext } from "./access/call-context.ts";
 import { topicOf, type AvroRecord, type Envelope, type Message } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
@@ -51,12 +52,15 @@ async function pass(parts: PipelineParts, inbound: Inbound, begun: Begun): Promi
   const read = inbound.read();
   demandSignature(view.systems.get(inbound.system ?? ""), inbound);
   checkCallContext(route, inbound.call, inbound.headers);
+  const caller = view.systems.get(grant.system);
+  if (caller) checkCaller(caller, inbound.call, parts.identifiers);
   if (inbound.signed)
     await receive(parts.journal, route, inbound, inbound.signed, { id: begun.id, correlationId: begun.correlationId, time: begun.started });
   const quota = parts.quotas.take(grant);
   if (quota) await quota;
   const mapped = source.in && inbound.shape !== "contract" ? source.in(read, undefined) : read;
   const value = mapped instanceof Promise ? await mapped : mapped;
+  checkIdentifiers(route.contract.request, value, grant.system, parts.identifiers);
   const message = wrap(running, inbound, begun, value);
   const steps = stepsOf(parts, running, message, begun.signal);
   const outcome = steps instanceof Promise ? await steps : steps;

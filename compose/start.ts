@@ -17,6 +17,7 @@ import { mountCommands } from "./commands.ts";
 import { openEngines } from "./engines.ts";
 import { watchGivenUp } from "./given-up.ts";
 import { openEvidence } from "./evidence.ts";
+import { identifierRules } from "./identifiers.ts";
 import { acceptHazards } from "./hazards.ts";
 import { mountHealth } from "./health.ts";
 import { createInlet } from "./inlets.ts";
@@ -117,6 +118,7 @@ async function start(
     outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env), topics, development }, route, branch),
     inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics }, route, source),
     leases,
+    identifiers: identifierRules(settings.checkDigits, log, systemClock),
     onError,
   });
   closers.push(() => bus.close());

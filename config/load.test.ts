@@ -100,6 +100,13 @@ describe("the stage's values", () => {
 });
 
 describe("settings", () => {
+  it("refuse wrong check digits in production, and let them through with a word elsewhere, unless somebody says otherwise", () => {
+    expect(readSettings({ MBUS_ENV: "production" }).checkDigits).toBe("refuse");
+    expect(readSettings({ MBUS_ENV: "production", MBUS_CHECK_DIGITS: "off" }).checkDigits).toBe("off");
+    expect(readSettings({ MBUS_CHECK_DIGITS: "refuse" }).checkDigits).toBe("refuse");
+    expect(() => readSettings({ MBUS_CHECK_DIGITS: "refused" })).toThrow("did you mean refuse?");
+  });
+
   it("have defaults", () => {
     expect(readSettings({})).toEqual({
       host: "127.0.0.1",
@@ -111,6 +118,7 @@ describe("settings", () => {
       store: "embedded",
       environment: "development",
       changes: "watched",
+      checkDigits: "warn",
       node: expect.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]*-\d+$/) as string,
       partitions: 4,
       journalAge: undefined,

@@ -17,6 +17,8 @@ export type Settings = Readonly<{
   environment: string;
   /** Whether the files on disk are live, only what was applied is, or only what another person approved. */
   changes: "watched" | "applied" | "reviewed";
+  /** What a wrong check digit of an IDNP or IDNO does to a message. */
+  checkDigits: "off" | "warn" | "refuse";
   /** Name of this process among those that share one cluster; its leases bear it. */
   node: string;
   /** Parts that each topic of a cluster is cut into; every process of the cluster has the same number. */
@@ -47,6 +49,7 @@ export const KNOWN: readonly string[] = [
   "MBUS_STORE",
   "MBUS_ENV",
   "MBUS_CHANGES",
+  "MBUS_CHECK_DIGITS",
   "MBUS_NODE",
   "MBUS_PARTITIONS",
   "MBUS_JOURNAL_DAYS",
@@ -98,6 +101,13 @@ export function readSettings(env: Env): Settings {
   if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(environment))
     faults.texts.push(`MBUS_ENV=${environment}: write the name of a stage in lower case, for example production`);
   const changes = word(env, "MBUS_CHANGES", ["watched", "applied", "reviewed"] as const, faults);
+  // strict where messages are real, unless somebody says otherwise; where samples and tests make numbers up it is only told
+  const checkDigits = word(
+    env,
+    "MBUS_CHECK_DIGITS",
+    environment === "production" ? ["refuse", "warn", "off"] : ["warn", "refuse", "off"],
+    faults,
+  );
   const node = matching(env, "MBUS_NODE", ownName(), /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits, `.`, `_` and `-`", faults);
   const partitions = whole(env, "MBUS_PARTITIONS", 4, 64, faults);
   const journalDays = wholeOr(env, "MBUS_JOURNAL_DAYS", LEAST_DAYS, 36_500, faults);
@@ -118,6 +128,7 @@ export function readSettings(env: Env): Settings {
     store,
     environment,
     changes,
+    checkDigits,
     node,
     partitions,
     journalAge: journalDays === undefined ? undefined : journalDays * DAY,

@@ -10,6 +10,7 @@ import type { ContractType } from "./contract.ts";
 import { avscType } from "./avsc-types.ts";
 import { compileCheck, compileTidy } from "./check.ts";
 import { checkDefaults } from "./defaults.ts";
+import { identifiersOf } from "./identifiers.ts";
 import { compileKey, marksOf } from "./marks.ts";
 import { parseSchema, schemaFault } from "./parse.ts";
 import type { RecordShape } from "./shape.ts";
@@ -157,6 +158,7 @@ export function compileType(options: TypeOptions): CompiledType {
     schemaId,
     shape,
     marks: marksOf(shape),
+    identifiers: identifiersOf(shape),
     keyOf: compileKey(shape),
     check,
     encode(value) {

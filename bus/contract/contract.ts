@@ -13,6 +13,9 @@ export type FieldMarks = Readonly<{
   key: boolean;
 }>;
 
+/** A text that is an identifier of thirteen digits, the last one a check digit. `parts`: names on the way; undefined = any key of a map. */
+export type IdentifierField = Readonly<{ path: string; parts: readonly (string | undefined)[]; kind: "IDNP" | "IDNO" | "IDNV" }>;
+
 /** One Avro record type of a contract. */
 export interface ContractType {
   /** Id of the type, for example `person.request.v1`. */
@@ -23,6 +26,8 @@ export interface ContractType {
   /** Confluent id; encode and decode need it. */
   readonly schemaId: number;
   readonly marks: ReadonlyMap<string, FieldMarks>;
+  /** Fields marked as identifiers; absent = none. */
+  readonly identifiers?: readonly IdentifierField[];
   /** Value to Confluent-framed Avro. Throws avro-violation with the path of each bad field. */
   encode(value: AvroRecord): Uint8Array;
   /** Confluent-framed Avro to value, behind count, size and depth limits. Also reads frames of older, compatible schemas. */

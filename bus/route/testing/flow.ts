@@ -2,6 +2,7 @@
  * One case through one route, without broker or network, on a virtual clock: the same access check, steps, maps, retries, breaker
  * and failure rules as in the bus; only the receivers and the durable engines are played.
  */
+import { checkCaller, LENIENT } from "../../access/binding.ts";
 import { checkCallContext } from "../../access/call-context.ts";
 import { authorise, findGrant, indexGrants } from "../../access/grants.ts";
 import { failureRule } from "../../delivery/backoff.ts";
@@ -81,6 +82,8 @@ function permit(flow: Flow, given: Given): Grant {
   }
   const grant = authorise(route, { grants: indexGrants(set.grants), systems: set.systems }, { system, call }, clock.now());
   checkCallContext(route, call, one.given.headers);
+  const caller = set.systems.get(grant.system);
+  if (caller) checkCaller(caller, call, LENIENT);
   return grant;
 }
 
