@@ -240,8 +240,11 @@ export type TopicSource = Readonly<{
   limits: EdgeLimits;
 }>;
 
-/** What a system receives on a broker's topic. */
-export type TopicTarget = Readonly<{ system: string; contract: string; codec: Codec }>;
+/** What a system receives on a broker's topic. `asks`: it is asked there, and answers. */
+export type TopicTarget = Readonly<{ system: string; contract: string; codec: Codec; asks?: TopicAsking }>;
+
+/** `waits`: milliseconds that one attempt waits for the answer. `maxBytes`: of an answer that is read. */
+export type TopicAsking = Readonly<{ replies: TopicCodecs; waits: number; maxBytes: number }>;
 
 export type SoapOutletSettings = Readonly<{
   client: WebClient;

@@ -42,13 +42,20 @@ export function createOutlets(parts: OutletParts, route: Route, branch: Branch):
       return [mailOutlet(parts, branch.binding.options, MAX_BYTES)];
     case "nats":
     case "amqp": {
-      const { codec, avro } = branch.binding;
+      const { codec, avro, replyCodec, avroReply } = branch.binding;
       const avroWanted = options["format"] === "avro";
       return [
         parts.topics.outlet(kind, {
           system: need(branch.system, route, branch, "system"),
           contract: route.contract.id,
           codec: need(avroWanted ? avro : codec, route, branch, "codec"),
+          ...(replyCodec && {
+            asks: {
+              replies: { json: replyCodec, ...(avroReply && { avro: avroReply }) },
+              waits: branch.deliver.attemptTimeout,
+              maxBytes: MAX_BYTES,
+            },
+          }),
         }),
       ];
     }

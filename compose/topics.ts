@@ -58,7 +58,8 @@ export function createTopicEdges(parts: TopicParts, openers: TopicOpeners = OPEN
   };
   return {
     inlet: (broker, source) => lateInlet({ edge: edgeOf(broker), source, clock, onError }),
-    outlet: (broker, target) => lateOutlet(edgeOf(broker), `${broker}:to.${target.system}.${target.contract}`, target),
+    outlet: (broker, target) =>
+      lateOutlet(edgeOf(broker), `${broker}:${target.asks ? "call" : "to"}.${target.system}.${target.contract}`, target),
     states: () => [...edges].map(([broker, edge]) => ({ broker, up: edge.up(), waiting: edge.waiting.size })),
     close: async () => void (await Promise.all([...edges.values()].map((edge) => edge.close()))),
   };
@@ -72,11 +73,12 @@ const OPENERS: TopicOpeners = {
     const { openTopics } = await import("#adapters/nats/topics.ts");
     const { createNatsInlet } = await import("#adapters/nats/inlet.ts");
     const { createNatsOutlet } = await import("#adapters/nats/outlet.ts");
+    const { createNatsQuestions } = await import("#adapters/nats/question.ts");
     const topics = await openTopics({ url, node, patience: PATIENCE, onError: (error) => onError(error, "topics on NATS") });
     return {
       up: () => topics.link.up(),
       inlet: (source) => createNatsInlet({ ...source, topics }),
-      outlet: (target) => createNatsOutlet({ ...target, topics }),
+      outlet: ({ asks, ...target }) => (asks ? createNatsQuestions({ ...target, topics, asks }) : createNatsOutlet({ ...target, topics })),
       close: () => topics.close(),
     };
   },
@@ -84,11 +86,12 @@ const OPENERS: TopicOpeners = {
     const { openAmqpEdge } = await import("#adapters/amqp/edge.ts");
     const { createAmqpInlet } = await import("#adapters/amqp/inlet.ts");
     const { createAmqpOutlet } = await import("#adapters/amqp/outlet.ts");
+    const { createAmqpQuestions } = await import("#adapters/amqp/question.ts");
     const edge = await openAmqpEdge({ url, node, patience: PATIENCE, onError: (error) => onError(error, "topics on RabbitMQ") });
     return {
       up: () => edge.link.model() !== undefined,
       inlet: (source) => createAmqpInlet({ ...source, edge }),
-      outlet: (target) => createAmqpOutlet({ ...target, edge }),
+      outlet: ({ asks, ...target }) => (asks ? createAmqpQuestions({ ...target, edge, asks }) : createAmqpOutlet({ ...target, edge })),
       close: () => edge.close(),
     };
   },

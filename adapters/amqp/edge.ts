@@ -4,12 +4,15 @@ import { openLink, type Link } from "./connection.ts";
 import { namesOf, type Names } from "./names.ts";
 import { takeUnrouted } from "./inlet.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
+import { openQuestions, type Questions } from "./questions.ts";
 import type { TakingFrom } from "./taking.ts";
 
 export type AmqpEdge = Readonly<{
   link: Link;
   names: Names;
   publisher: Publisher;
+  /** Questions of this process to systems; opened with the first. */
+  questions(): Questions;
   /** Begins, once, to tell the senders of what no route takes. */
   unrouted(accept: Accept): void;
   close(): Promise<void>;
@@ -45,13 +48,16 @@ export async function openAmqpEdge(options: AmqpEdgeOptions): Promise<AmqpEdge> 
     prepare: async (channel) => void (await channel.assertExchange(names.to, "topic", { durable: true })),
   });
   let unrouted: TakingFrom | undefined;
+  let questions: Questions | undefined;
   const edge: AmqpEdge = {
     link,
     names,
     publisher,
+    questions: () => (questions ??= openQuestions(link, names)),
     unrouted: (accept) => void (unrouted ??= takeUnrouted(edge, accept)),
     async close() {
       await unrouted?.close(0);
+      await questions?.close();
       await publisher.close();
       await link.close();
     },

@@ -45,18 +45,21 @@ export function createAmqpInlet(settings: AmqpInletSettings, drain = 10_000): In
   };
 }
 
-/** What no route takes: its sender is told. One for all inlets of an edge. */
+/** What no route takes: its sender is told, unless it is an answer that nobody waits for any more. One for all inlets of an edge. */
 export function takeUnrouted(edge: AmqpEdge, accept: Accept): TakingFrom {
   const declare = async (channel: Parameters<typeof declareFrom>[0]): Promise<string> => {
     await declareFrom(channel, edge.names);
     return edge.names.unrouted;
   };
-  const isQuestion = ({ message }: Taken): boolean => message.fields.routingKey.startsWith("ask.");
+  const begins = ({ message }: Taken, word: string): boolean => message.fields.routingKey.startsWith(word);
   return takeFrom({
     edge,
     declare,
     window: 32,
-    handle: (taken) => (isQuestion(taken) ? answer(taken, edge, undefined, accept) : settle(taken, edge, undefined, accept)),
+    handle(taken) {
+      if (begins(taken, "answer.")) return Promise.resolve(true);
+      return begins(taken, "ask.") ? answer(taken, edge, undefined, accept) : settle(taken, edge, undefined, accept);
+    },
   });
 }
 

@@ -57,10 +57,15 @@ export type Names = Readonly<{
   toKey(system: string, contract: string): string;
   /** Routing key of a question. */
   askKey(system: string, contract: string): string;
+  /** Routing key of a question to a system, and of all answers of it to one asking process. */
+  callKey(system: string, contract: string): string;
+  answerKey(system: string, session: string, question: string): string;
   /** Queue of all that comes with one routing key of `from`. */
   source(key: string): string;
   /** Queue that a system receives from. */
   inbox(system: string): string;
+  /** Queue that a system takes questions from. */
+  calls(system: string): string;
   key(topic: string, partition: number): string;
   lane(lane: Lane): string;
   ask(topic: string): string;
@@ -76,8 +81,11 @@ export function namesOf(prefix: string): Names {
     fromKey: (system, contract) => `from.${encodeId(system)}.${contractWord(contract)}`,
     toKey: (system, contract) => `to.${encodeId(system)}.${contractWord(contract)}`,
     askKey: (system, contract) => `ask.${encodeId(system)}.${contractWord(contract)}`,
+    callKey: (system, contract) => `call.${encodeId(system)}.${contractWord(contract)}`,
+    answerKey: (system, session, question) => `answer.${encodeId(system)}.${session}.${question}`,
     source: (key) => `${prefix}.${key}`,
     inbox: (system) => `to.${encodeId(system)}`,
+    calls: (system) => `call.${encodeId(system)}`,
     key: (topic, partition) => `${encodeId(topic)}.${partition}`,
     lane: ({ topic, group, partition }) => `${prefix}.lane.${encodeId(topic)}.${encodeId(group)}.${partition}`,
     ask: (topic) => `${prefix}.ask.${encodeId(topic)}`,

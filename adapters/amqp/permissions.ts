@@ -1,10 +1,10 @@
 /**
  * What the broker must allow each modern system, as RabbitMQ's definitions (`rabbitmqctl import_definitions`): its user publishes only
- * with routing keys of its own and reads only its own queue; it declares nothing. Passwords are set apart, by the administrator.
+ * with routing keys of its own and reads only its own queues; it declares nothing. Passwords are set apart, by the administrator.
  */
 import { namesOf } from "./names.ts";
 import { userOf } from "./received.ts";
-import { BOUNDED } from "./topology.ts";
+import { BOUNDED, QUESTIONS } from "./topology.ts";
 
 export type SystemAccess = Readonly<{
   /** Id in the registry of systems. */
@@ -16,6 +16,7 @@ export type SystemAccess = Readonly<{
 export function definitionsFor(systems: readonly SystemAccess[], vhost = "/", prefix = "mbus"): object {
   const names = namesOf(prefix);
   const inboxes = systems.map(({ system }) => names.inbox(system));
+  const calls = systems.map(({ system }) => names.calls(system));
   return {
     vhosts: [{ name: vhost }],
     users: systems.map(({ system, passwordHash }) => ({
@@ -29,13 +30,13 @@ export function definitionsFor(systems: readonly SystemAccess[], vhost = "/", pr
       vhost,
       configure: "^$",
       write: whole(names.from),
-      read: whole(names.inbox(system)),
+      read: `\\A(?:to|call)\\.${escape(userOf(system))}\\z`,
     })),
     topic_permissions: systems.map(({ system }) => ({
       user: userOf(system),
       vhost,
       exchange: names.from,
-      write: `\\A(?:from|ask)\\.${escape(userOf(system))}\\.[A-Za-z0-9._-]+\\z`,
+      write: `\\A(?:from|ask|answer)\\.${escape(userOf(system))}\\.[A-Za-z0-9._-]+\\z`,
       read: "^$",
     })),
     exchanges: [
@@ -43,22 +44,23 @@ export function definitionsFor(systems: readonly SystemAccess[], vhost = "/", pr
       exchange(vhost, names.to, "topic"),
       exchange(vhost, names.unrouted, "fanout"),
     ],
-    queues: [names.unrouted, ...inboxes].map((name) => ({
-      name,
-      vhost,
-      durable: true,
-      auto_delete: false,
-      arguments: BOUNDED,
-    })),
+    queues: [
+      ...[names.unrouted, ...inboxes].map((name) => queue(vhost, name, BOUNDED)),
+      ...calls.map((name) => queue(vhost, name, QUESTIONS)),
+    ],
     bindings: [
       binding(vhost, names.unrouted, names.unrouted, ""),
-      ...inboxes.map((inbox) => binding(vhost, names.to, inbox, `${inbox}.#`)),
+      ...[...inboxes, ...calls].map((name) => binding(vhost, names.to, name, `${name}.#`)),
     ],
   };
 }
 
 function exchange(vhost: string, name: string, type: string, more: Readonly<Record<string, string>> = {}): object {
   return { name, vhost, type, durable: true, auto_delete: false, internal: false, arguments: more };
+}
+
+function queue(vhost: string, name: string, more: Readonly<Record<string, unknown>>): object {
+  return { name, vhost, durable: true, auto_delete: false, arguments: more };
 }
 
 function binding(vhost: string, source: string, destination: string, key: string): object {

@@ -22,7 +22,7 @@ const inlet: OptionsSchema = {
 const outlet: OptionsSchema = {
   type: "object",
   description:
-    "The queue of a modern system on RabbitMQ: to.<system>, with the routing key to.<system>.<contract>, as CloudEvents in headers.",
+    "The queue of a modern system on RabbitMQ: to.<system>, with the routing key to.<system>.<contract>, as CloudEvents in headers. Where the contract has a reply it is a question in the queue call.<system>, with the routing key call.<system>.<contract>, which the system answers.",
   additionalProperties: false,
   properties: {
     format: { enum: ["json", "avro"], description: "How the body is written: JSON, or Avro in Confluent framing. Default: json." },

@@ -13,6 +13,8 @@ const DELIVERY_LIMIT = 1_000;
 const WAITING = 100_000;
 /** A quorum queue that refuses more than it holds, so that the sender is told. */
 export const BOUNDED = { "x-queue-type": "quorum", "x-max-length": WAITING, "x-overflow": "reject-publish" } as const;
+/** Questions wait in memory, each as long as its asker: the system's queue of them needs no copies, and refuses more than it holds. */
+export const QUESTIONS = { "x-max-length": 10_000, "x-overflow": "reject-publish" } as const;
 /** Milliseconds: longer than a reload, so that a question finds the queue meanwhile. */
 const LEFT_BEHIND = 60_000;
 

@@ -59,7 +59,7 @@ export function decodeName(token: string): string | undefined {
 const SUBJECT = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/u;
 
 /** `<first>.<system>.<contract>`; a contract's id already is made of tokens. Throws configuration on another. */
-export function subjectOf(first: "from" | "ask" | "to", system: string, contract: string): string {
+export function subjectOf(first: "from" | "ask" | "to" | "call", system: string, contract: string): string {
   if (!SUBJECT.test(contract))
     throw new BusError("configuration", `the contract "${contract}" is no NATS subject: use letters, digits, - and _, with dots between`);
   return `${first}.${tokenOf(system)}.${contract}`;

@@ -10,9 +10,11 @@ describe("the authorization of a NATS server", () => {
     expect(line.match(/"[^" ]*\.>"/gu)).toEqual([
       '"from.taxoffice_2ferp.>"',
       '"ask.taxoffice_2ferp.>"',
+      '"answer.taxoffice_2ferp.>"',
       '"$JS.ACK.MBUS_TO.taxoffice_2ferp.>"',
       '"$JS.ACK.*.*.MBUS_TO.taxoffice_2ferp.>"',
       '"_INBOX.taxoffice_2ferp.>"',
+      '"call.taxoffice_2ferp.>"',
     ]);
   });
   it("refuses what would give two systems one name, or a system the bus's rights", () => {

@@ -1,6 +1,7 @@
 /**
  * The authorization part of a NATS server's configuration, from the register of systems: each system may publish only under its own
- * `from.` and `ask.`, read only its own answers and its own consumer of MBUS_TO. The subject then says who speaks.
+ * `from.`, `ask.` and `answer.`, read only its own answers, its own questions and its own consumer of MBUS_TO. The subject then says who
+ * speaks.
  */
 import { BusError } from "#bus/errors.ts";
 import { TO, tokenOf } from "./names.ts";
@@ -36,13 +37,15 @@ function userOf({ system, password }: NatsUser): string {
   const publish = [
     `from.${token}.>`,
     `ask.${token}.>`,
+    `answer.${token}.>`,
     `$JS.API.CONSUMER.MSG.NEXT.${TO}.${token}`,
     `$JS.API.CONSUMER.INFO.${TO}.${token}`,
     `$JS.ACK.${TO}.${token}.>`,
     // with domain and account before the stream
     `$JS.ACK.*.*.${TO}.${token}.>`,
   ];
-  const permissions = `{ publish: { allow: [${publish.map(quoted).join(", ")}] }, subscribe: { allow: [${quoted(`_INBOX.${token}.>`)}] } }`;
+  const subscribe = [`_INBOX.${token}.>`, `call.${token}.>`];
+  const permissions = `{ publish: { allow: [${publish.map(quoted).join(", ")}] }, subscribe: { allow: [${subscribe.map(quoted).join(", ")}] } }`;
   return `{ user: ${quoted(token)}, password: ${quoted(password)}, permissions: ${permissions} }`;
 }
 

@@ -18,7 +18,8 @@ const inlet: OptionsSchema = {
 
 const outlet: OptionsSchema = {
   type: "object",
-  description: "A topic of a modern system on NATS: to.<system>.<contract>, as CloudEvents in binary mode.",
+  description:
+    "A topic of a modern system on NATS: to.<system>.<contract>, as CloudEvents in binary mode. Where the contract has a reply it is a request to call.<system>.<contract>, which the system answers.",
   additionalProperties: false,
   properties: {
     format: { enum: ["json", "avro"], description: "How the body is written: JSON, or Avro in Confluent framing. Default: json." },

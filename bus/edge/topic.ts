@@ -36,7 +36,8 @@ export function answerCodec(replies: TopicCodecs | undefined, asked: string): Co
   return AVRO.test(essence(asked)) ? (replies?.avro ?? replies?.json) : replies?.json;
 }
 
-const essence = (contentType: string): string => (contentType.split(";", 1)[0] ?? "").trim().toLowerCase();
+/** The media type alone, in small letters. */
+export const essence = (contentType: string): string => (contentType.split(";", 1)[0] ?? "").trim().toLowerCase();
 
 /** A system's id as the token of its topics, on every broker alike: letters, digits and `-` stay, other bytes become `_` and two hex digits. */
 export function topicToken(system: string): string {

@@ -7,7 +7,7 @@ import { looseJson } from "./compile-json.ts";
 import type { Both, Wire } from "./compile-wire-types.ts";
 import type { AdapterDoc } from "./documents.ts";
 
-/** Adapters whose edge is a broker's topic: the topic names the system, and nobody answers what is sent there. */
+/** Adapters whose edge is a broker's topic: the topic names the system. */
 const BROKERS: ReadonlySet<string> = new Set(["nats", "amqp"]);
 export const isTopicEdge = (adapter: string): boolean => BROKERS.has(adapter);
 

@@ -73,9 +73,10 @@ function topicIn(route: RouteDoc, { adapter, system }: FromDoc): string | undefi
   if (!isTopicEdge(adapter.name) || system === undefined) return undefined;
   return `${route.pattern === "query" ? "ask" : "from"}.${topicToken(system)}.${route.contract}`;
 }
-function topicOut(route: RouteDoc, { adapter, system }: BranchDoc): string | undefined {
+function topicOut(set: ParsedSet, route: RouteDoc, { adapter, system }: BranchDoc): string | undefined {
   if (!isTopicEdge(adapter.name) || system === undefined) return undefined;
-  return `to.${topicToken(system)}.${route.contract} as ${adapter.options["format"] === "avro" ? "Avro" : "JSON"}`;
+  const answered = (set.contracts.get(route.contract)?.reply ?? route.reply) !== undefined;
+  return `${answered ? "call" : "to"}.${topicToken(system)}.${route.contract} as ${adapter.options["format"] === "avro" ? "Avro" : "JSON"}`;
 }
 
 function edge({ name, options }: AdapterDoc, topic?: string): string {
@@ -156,7 +157,7 @@ function target(set: ParsedSet, route: RouteDoc, branch: BranchDoc): readonly st
   const own = branch.steps.length > 0 ? [" First:", ...indent(indent(stepLines(branch.steps)))] : [];
   const ordered = order && order.by !== "none" ? [`  One at a time per ${keyWords(order.by)}.`] : [];
   return [
-    `${branch.name}: ${branch.system ?? "the bus"} through ${edge(branch.adapter, topicOut(route, branch))}${when}.`,
+    `${branch.name}: ${branch.system ?? "the bus"} through ${edge(branch.adapter, topicOut(set, route, branch))}${when}.`,
     ...own,
     ...ordered,
     ...indent(timetableLines(policy)),

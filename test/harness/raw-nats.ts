@@ -13,6 +13,8 @@ export type RawMessage = Readonly<{
 export type RawNats = Readonly<{
   publish(subject: string, body: string | Uint8Array, headers?: Readonly<Record<string, string>>, reply?: string): void;
   subscribe(subject: string): void;
+  /** Subscribes in a group, as one of several that answer; resolves when the server has taken it. */
+  serve(subject: string, group: string, handle: (message: RawMessage) => void): Promise<void>;
   /** Publishes and waits for the first message on an inbox of its own. */
   request(subject: string, body: string | Uint8Array, headers: Readonly<Record<string, string>>): Promise<RawMessage>;
   /** The next message of the system's consumer of MBUS_TO, settled; fails when none comes. */
@@ -111,6 +113,11 @@ export async function openRawNats(url: string, user: string, password: string): 
   return {
     publish,
     subscribe: (subject) => void socket.write(`SUB ${subject} ${++sid}\r\n`),
+    async serve(subject, group, handle) {
+      waiting.set(String(++sid), handle);
+      socket.write(`SUB ${subject} ${group} ${sid}\r\n`);
+      await settled();
+    },
     request: (subject, body, headers) => first((reply) => publish(subject, body, headers, reply), 30_000),
     async fetch(token, ms = 30_000) {
       const pull = JSON.stringify({ batch: 1, expires: ms * 1_000_000 });

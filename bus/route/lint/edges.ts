@@ -1,4 +1,4 @@
-/** Edges whose far side is no partner of a talk: a broker's topic names the system, and nobody answers there, nor to a mail or a file. */
+/** Edges whose far side is no partner of a talk: a broker's topic names the system, and nobody answers to a mail or a file. */
 import { isTopicEdge } from "../compile-topics.ts";
 import type { Rule } from "./rule.ts";
 
@@ -35,25 +35,9 @@ export const silent: Rule = {
         if (what !== undefined)
           say(
             { document: route, path: adapter.path },
-            `\`${route.contract}\` has a reply, and ${what} is not answered; send it over http or soap, or use a contract without reply`,
+            `\`${route.contract}\` has a reply, and ${what} is not answered; send it over http, soap or a topic, or use a contract without reply`,
           );
       }
-    }
-  },
-};
-
-export const noAnswer: Rule = {
-  name: "topic-no-answer",
-  check(set, say) {
-    for (const route of set.routes.values()) {
-      const reply = set.contracts.get(route.contract)?.reply ?? route.reply;
-      if (route.pattern === "event" || reply === undefined) continue;
-      for (const { adapter } of route.branches)
-        if (isTopicEdge(adapter.name))
-          say(
-            { document: route, path: adapter.path },
-            `\`${route.contract}\` has a reply, and nobody answers on a topic; send it over http or soap, or use a contract without reply`,
-          );
     }
   },
 };

@@ -3,7 +3,7 @@ import { grants } from "./access.ts";
 import { fields, orderKey, personal } from "./data.ts";
 import { deadline, failures, idempotence, oneTarget, replay } from "./delivery.ts";
 import { events } from "./events.ts";
-import { namedSystem, noAnswer, silent } from "./edges.ts";
+import { namedSystem, silent } from "./edges.ts";
 import { fieldTests } from "./field-tests.ts";
 import { adapterFiles, unusedMaps, untested } from "./files.ts";
 import { contractFits, unknownNames } from "./references.ts";
@@ -33,7 +33,6 @@ export const RULES: readonly Rule[] = [
   onePath,
   sameName,
   namedSystem,
-  noAnswer,
   silent,
   schedule,
   fields,
