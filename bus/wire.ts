@@ -259,16 +259,34 @@ export type SoapOutletSettings = Readonly<{
   maxBytes: number;
 }>;
 
+/** The Authorization header of calls to one provider, where it changes with time. */
+export interface Authorization {
+  header(signal: AbortSignal): Promise<string>;
+  /** The provider did not take this one: it is not given again. */
+  refused(header: string): void;
+}
+
+/** What an answer's status means, where it is not the usual: any 2xx delivers, and any other is the provider's fault. */
+export type StatusMeaning = "delivered" | "provider-fault" | "provider-unavailable" | "throttled" | "timeout" | "contract-violation";
+
 export type HttpOutletSettings = Readonly<{
   client: WebClient;
+  /** Fields of the message may stand in its path: `https://host/persons/{idnp}`. */
   address: string;
-  method: "POST" | "PUT";
+  /** Parameters behind the question mark; a field that is null leaves its parameter out. */
+  query?: Readonly<Record<string, string>>;
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Events leave as CloudEvents in HTTP binary mode, the others as plain JSON. */
   pattern: "query" | "command" | "event";
   codec: Codec;
   replyCodec: Codec | undefined;
   headers: Readonly<Record<string, string>>;
+  authorization?: Authorization;
+  /** By status (`404`) or kind of status (`5xx`). */
+  statuses?: Readonly<Record<string, StatusMeaning>>;
   maxBytes: number;
+  /** Closes with the outlet: a client of its own, for a certificate of its own. */
+  owns?: Readonly<{ close(): Promise<void> }>;
 }>;
 
 export type FileOutletSettings = Readonly<{

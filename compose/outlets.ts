@@ -1,13 +1,14 @@
 /** Makes the outlets of a branch: one per address of the receiving system, first preferred. */
 import { isAbsolute, resolve } from "node:path";
 import { createFileOutlet } from "#adapters/file/outlet.ts";
-import { createHttpOutlet } from "#adapters/http/outlet.ts";
 import { createSoapOutlet } from "#adapters/soap/outlet.ts";
+import type { Guard } from "#adapters/web/outbound.ts";
 import { BusError } from "#bus/errors.ts";
-import type { Outlet } from "#bus/ports.ts";
+import type { Clock, Outlet } from "#bus/ports.ts";
 import type { Branch, Route } from "#bus/route/runtime.ts";
 import { fillSecrets } from "#bus/route/schema/fill.ts";
 import type { SoapOutletSettings, SoapVersion, WebClient } from "#bus/wire.ts";
+import { checkAddress, httpOutlets } from "./http.ts";
 import { mailOutlet } from "./mail.ts";
 import type { TopicEdges } from "./topics.ts";
 
@@ -21,6 +22,8 @@ export type OutletParts = Readonly<{
   topics: TopicEdges;
   /** A developer's machine: connections may be without TLS. */
   development: boolean;
+  guard: Guard;
+  clock: Clock;
 }>;
 
 export function createOutlets(parts: OutletParts, route: Route, branch: Branch): readonly Outlet[] {
@@ -29,7 +32,11 @@ export function createOutlets(parts: OutletParts, route: Route, branch: Branch):
     case "soap":
       return branch.addresses.map((address) => soap(parts, route, branch, address));
     case "http":
-      return branch.addresses.map((address) => http(parts, route, branch, address));
+      return httpOutlets(parts, route, branch, {
+        codec: need(branch.binding.codec, route, branch, "codec"),
+        headers: headers(parts, options),
+        maxBytes: MAX_BYTES,
+      });
     case "file":
       return [
         createFileOutlet({
@@ -65,6 +72,7 @@ export function createOutlets(parts: OutletParts, route: Route, branch: Branch):
 }
 
 function soap(parts: OutletParts, route: Route, branch: Branch, address: string): Outlet {
+  checkAddress(parts.guard, address);
   const { options } = branch.binding;
   return createSoapOutlet({
     client: parts.client,
@@ -73,20 +81,6 @@ function soap(parts: OutletParts, route: Route, branch: Branch, address: string)
     service: need(branch.binding.service, route, branch, "WSDL"),
     operation: need(branch.binding.operation, route, branch, "operation"),
     callContext: (text(options, "callContext") ?? "soap") as SoapOutletSettings["callContext"],
-    headers: headers(parts, options),
-    maxBytes: MAX_BYTES,
-  });
-}
-
-function http(parts: OutletParts, route: Route, branch: Branch, address: string): Outlet {
-  const { options, codec, replyCodec } = branch.binding;
-  return createHttpOutlet({
-    client: parts.client,
-    pattern: route.contract.pattern,
-    address,
-    method: (text(options, "method") ?? "POST") as "POST" | "PUT",
-    codec: need(codec, route, branch, "codec"),
-    replyCodec,
     headers: headers(parts, options),
     maxBytes: MAX_BYTES,
   });

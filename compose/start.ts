@@ -22,6 +22,7 @@ import { acceptHazards } from "./hazards.ts";
 import { mountHealth } from "./health.ts";
 import { createInlet } from "./inlets.ts";
 import type { Log } from "./log.ts";
+import { outboundGuard } from "./outbound.ts";
 import { createOutlets } from "./outlets.ts";
 import { startWorld, type SampleProgram } from "./samples.ts";
 import { openSchemas } from "./schemas.ts";
@@ -105,7 +106,8 @@ async function start(
   closers.push(() => registryServer?.close());
   const schemas = await openSchemas({ registry, texts, clock: systemClock, shared: leases !== undefined, onError });
   closers.push(() => schemas.close());
-  const client = createWebClient();
+  const guard = outboundGuard(settings);
+  const client = createWebClient({ guard });
   closers.push(() => client.close());
   const development = settings.environment === "development";
   const topics = createTopicEdges({ settings, clock: systemClock, onError });
@@ -115,7 +117,8 @@ async function start(
     journal,
     transport,
     store,
-    outlets: (route, branch) => createOutlets({ client, dataDir, secret: secrets(process.env), topics, development }, route, branch),
+    outlets: (route, branch) =>
+      createOutlets({ client, dataDir, secret: secrets(process.env), topics, development, guard, clock: systemClock }, route, branch),
     inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics }, route, source),
     leases,
     identifiers: identifierRules(settings.checkDigits, log, systemClock),

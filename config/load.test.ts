@@ -130,7 +130,14 @@ describe("settings", () => {
       mongodbUrl: undefined,
       mongodbDatabase: "mbus",
       schemaRegistryUrl: undefined,
+      outbound: ["http", "0.0.0.0/0", "::/0"],
     });
+  });
+
+  it("let calls reach everything in development, and elsewhere what is named", () => {
+    expect(readSettings({ MBUS_ENV: "production" }).outbound).toEqual([]);
+    expect(readSettings({ MBUS_ENV: "production", MBUS_OUTBOUND: " http, 10.20.0.0/16 ,," }).outbound).toEqual(["http", "10.20.0.0/16"]);
+    expect(readSettings({ MBUS_OUTBOUND: "10.0.0.1" }).outbound).toEqual(["10.0.0.1"]);
   });
 
   it("take 0 for any free port, as often as wanted, and empty for absent", () => {

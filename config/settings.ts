@@ -35,6 +35,8 @@ export type Settings = Readonly<{
   mongodbUrl: string | undefined;
   mongodbDatabase: string;
   schemaRegistryUrl: string | undefined;
+  /** What calls may reach beside public https addresses: `http`, and networks. */
+  outbound: readonly string[];
 }>;
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -55,7 +57,11 @@ export const KNOWN: readonly string[] = [
   "MBUS_JOURNAL_DAYS",
   "MBUS_JOURNAL_GIB",
   "MBUS_FORGET_DAYS",
+  "MBUS_OUTBOUND",
 ];
+
+/** On a developer's machine providers are neighbours. */
+const EVERYTHING = "http,0.0.0.0/0,::/0";
 
 const DAY = 86_400_000;
 const GIB = 1_073_741_824;
@@ -140,6 +146,10 @@ export function readSettings(env: Env): Settings {
     mongodbUrl,
     mongodbDatabase,
     schemaRegistryUrl,
+    outbound: (given(env, "MBUS_OUTBOUND") ?? (environment === "development" ? EVERYTHING : ""))
+      .split(",")
+      .map((one) => one.trim())
+      .filter((one) => one !== ""),
   };
 }
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { createWebClient } from "#adapters/web/client.ts";
 import type { Envelope } from "#bus/envelope.ts";
+import { BusError } from "#bus/errors.ts";
 import type { HttpOutletSettings } from "#bus/wire.ts";
 import { echoJson } from "#test/harness/echo-json.ts";
 import { openFarSide, type Canned, type FarSide } from "#test/harness/far-side.ts";
@@ -114,6 +115,57 @@ describe("an answer", () => {
       code: "provider-reply-invalid",
       places: [{ path: "text" }],
     });
+  });
+});
+
+describe("a REST service", () => {
+  it.each(["GET", "DELETE"] as const)("is asked by %s without a body, with the address of the message", async (method) => {
+    const address = { query: { since: "{text}", none: "{missing}" }, method };
+    expect(await send(address)).toEqual({ text: "there" });
+    expect(far.seen[0]).toMatchObject({ method, url: "/service?since=here", body: "" });
+    expect(far.seen[0]?.headers).toMatchObject({ accept: "application/json", "idempotency-key": "m-1" });
+    expect(far.seen[0]?.headers).not.toHaveProperty("content-type");
+  });
+
+  it("is changed by PATCH with a body", async () => {
+    await send({ method: "PATCH" });
+    expect(far.seen[0]).toMatchObject({ method: "PATCH", body: '{"text":"here"}' });
+  });
+
+  it.each([
+    [404, { "404": "delivered" }, undefined],
+    [404, { "4xx": "delivered" }, undefined],
+    [
+      404,
+      { "404": "contract-violation", "4xx": "delivered" },
+      { code: "json-violation", class: "contract-violation", providerCode: "404" },
+    ],
+    [423, { "423": "provider-unavailable" }, { code: "endpoint-unavailable", providerCode: "423" }],
+    [500, { "5xx": "throttled" }, { code: "endpoint-throttled", providerCode: "500" }],
+    [501, { "501": "timeout" }, { code: "attempt-timeout", providerCode: "501" }],
+    [400, { "5xx": "delivered" }, { code: "provider-fault", providerCode: "400" }],
+    [302, {}, { code: "provider-fault", providerCode: "302" }],
+  ] as const)("that answers %i means what the route says: %j", async (status, statuses, wanted) => {
+    const sent = send({ ...event, statuses }, {}, { status, headers: {}, body: "" });
+    if (wanted === undefined) expect(await sent).toBeUndefined();
+    else await expect(sent).rejects.toMatchObject(wanted);
+  });
+
+  it("that refuses a token is asked once more with a new one, and no third time", async () => {
+    const refused: string[] = [];
+    let count = 0;
+    const authorization = { header: () => Promise.resolve(`Bearer t-${++count}`), refused: (header: string) => void refused.push(header) };
+    await expect(send({ authorization }, {}, { status: 401, headers: {}, body: "" })).rejects.toMatchObject({ providerCode: "401" });
+    expect(far.seen.map(({ headers }) => headers["authorization"])).toEqual(["Bearer t-1", "Bearer t-2"]);
+    expect(refused).toEqual(["Bearer t-1", "Bearer t-2"]);
+  });
+
+  it("is not asked when there is no token, or no address", async () => {
+    const authorization = { header: () => Promise.reject(new BusError("endpoint-unavailable", "no token")), refused: () => undefined };
+    await expect(send({ authorization })).rejects.toMatchObject({ code: "endpoint-unavailable" });
+    expect(far.seen).toEqual([]);
+    await far.world.close();
+    await expect(send({ address: "https://provider.example/{missing}" })).rejects.toMatchObject({ code: "map-failed" });
   });
 });
 

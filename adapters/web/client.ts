@@ -3,12 +3,15 @@ import { Pool } from "undici";
 import { asBusError, BusError } from "#bus/errors.ts";
 import type { WebClient } from "#bus/wire.ts";
 import { exchange, type Target } from "./exchange.ts";
+import type { Guard } from "./outbound.ts";
 
 export type WebClientSettings = Readonly<{
   /** Connections per origin; default 64. */
   connections?: number;
   /** PEM: who the bus is to providers, and whom it trusts besides the system's own list. */
   tls?: Readonly<{ cert?: string; key?: string; ca?: string }>;
+  /** Judges every address before it is called; without it any http: and https: address is. */
+  guard?: Guard;
 }>;
 
 export function createWebClient(settings: WebClientSettings = {}): WebClient {
@@ -22,7 +25,7 @@ export function createWebClient(settings: WebClientSettings = {}): WebClient {
   const targetOf = (url: string): Target => {
     let target = targets.get(url);
     if (target === undefined) {
-      const { origin, pathname, search } = parseAddress(url);
+      const { origin, pathname, search } = parseAddress(url, settings.guard);
       target = { pool: poolOf(origin), origin, path: pathname + search };
       if (targets.size < 10_000) targets.set(url, target);
     }
@@ -42,10 +45,11 @@ export function createWebClient(settings: WebClientSettings = {}): WebClient {
   };
 }
 
-function parseAddress(url: string): URL {
+function parseAddress(url: string, guard: Guard | undefined): URL {
   const target = URL.canParse(url) ? new URL(url) : undefined;
   if (target === undefined || (target.protocol !== "http:" && target.protocol !== "https:") || target.username !== "")
     throw new BusError("configuration", "an endpoint's address must be http://… or https://… without user and password");
+  guard?.check(target);
   return target;
 }
 
@@ -56,6 +60,11 @@ function openPool(origin: string, settings: WebClientSettings): Pool {
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: 30_000,
-    connect: { timeout: 10_000, ALPNProtocols: ["http/1.1"], ...settings.tls },
+    connect: {
+      timeout: 10_000,
+      ALPNProtocols: ["http/1.1"],
+      ...settings.tls,
+      ...(settings.guard && { lookup: settings.guard.lookup }),
+    },
   });
 }

@@ -1,4 +1,5 @@
 /** Fields that routes and grants name: they must exist, keys must be there, personal data stays out of open places. */
+import { fieldsOf } from "../../edge/template.ts";
 import type { Document, Path, RouteDoc } from "../documents.ts";
 import { hint } from "../../near.ts";
 import type { FieldFacts, Fields } from "./fields.ts";
@@ -97,6 +98,11 @@ function urls(route: RouteDoc, isPersonal: (field: string) => boolean, tell: (pa
       const names = typeof text === "string" ? [...text.matchAll(/(?<!\$)\{([A-Za-z_][\w.-]*)\}/g)].map((match) => match[1] ?? "") : [];
       const field = names.find(isPersonal);
       if (field !== undefined) tell(pathOf(adapter.path, option), field, "in an address");
+    }
+    const query = (adapter.options["query"] ?? {}) as Readonly<Record<string, string>>;
+    for (const [name, text] of Object.entries(query)) {
+      const field = fieldsOf(text).find(isPersonal);
+      if (field !== undefined) tell(pathOf(adapter.path, "query", name), field, "in an address");
     }
   }
 }

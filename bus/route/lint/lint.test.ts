@@ -39,7 +39,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "16-no-adapter.yaml": "14:3  no-adapter  `to` needs exactly one adapter: soap, http, file, mail, nats, amqp, topic",
   "17-unknown-adapter.yaml": "9:5  unknown-adapter  there is no adapter `ftp`; known are soap, http, file, nats, amqp, topic",
   "18-adapter-option.yaml": "15:27  unknown-field  there is no field `metod`; did you mean `method`?",
-  "19-adapter-word.yaml": "15:35  unknown-word  `method`: `PATCH` is not known here; known are POST, PUT",
+  "19-adapter-word.yaml": "15:35  unknown-word  `method`: `TRACE` is not known here; known are GET, POST, PUT, PATCH, DELETE",
   "20-choose-otherwise.yaml":
     "13:7  choose-otherwise  `choose` has no `otherwise`; add the case `- otherwise: true` with its `steps:` at the end, `steps: []` if there is nothing to do",
   "21-two-languages.yaml": "12:40  one-of  `when` takes exactly one of jsonata, xpath, field, here are `jsonata` and `xpath`; keep one",
