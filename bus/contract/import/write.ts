@@ -116,7 +116,7 @@ export function writeTest(imported: ImportedOperation, options: ImportOptions): 
     "      from: rest",
     `      json: ${request.json}`,
     `      ${call}`,
-    ...(reply === undefined ? [] : [`    mocks: { to: { reply: ./mock/${name}.xml } }`]),
+    `    mocks: { to: { reply: ${reply === undefined ? "{}" : `./mock/${name}.xml`} } }`,
     `    expect: { sent: { to: { count: 1 } }, ${reply === undefined ? "" : `reply: ${answerOf(reply)}, `}journal: { outcome: ok } }`,
     "",
   ].join("\n");

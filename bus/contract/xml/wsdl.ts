@@ -76,7 +76,8 @@ export function loadWsdl(options: WsdlOptions): Wsdl {
     for (const operation of childrenOf(binding, WSDL_NS, "operation")) attempt(options, operation, () => readOperation(reading, operation));
   }
   const [name] = portType.keys();
-  if (name === undefined || operations.size === 0) throw schemaError(service, "the service has no port with a SOAP binding");
+  if (name === undefined || (operations.size === 0 && options.refuse === undefined))
+    throw schemaError(service, "the service has no port with a SOAP binding");
   if (portType.size > 1)
     throw schemaError(service, "the ports of the service have different portTypes; name one service of the WSDL for each");
   return {
