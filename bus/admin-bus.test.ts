@@ -174,7 +174,7 @@ describe("evidence", () => {
       },
       check: () => Promise.resolve([]),
       consistency: () => Promise.resolve({ checkpoint: "", proof: [] }),
-      state: () => Promise.resolve({ size: 0, position: 0, checkpoint: "", verifierKey: "" }),
+      state: () => Promise.resolve({ size: 0, position: 0, checkpoint: "", stamp: undefined, verifierKey: "" }),
     };
     const { admin, journal } = await setup({}, { evidence });
     const row = (id: string, step: "accepted" | "delivered") => ({ step, outcome: "ok", time: 1, id, correlationId: "file-7" }) as const;

@@ -79,7 +79,16 @@ export interface EvidenceAdmin {
   /** That the log of now begins with the one of `size` entries: hashes of RFC 6962 §2.1.2, base64, and the checkpoint of now. */
   consistency(size: number): Promise<Readonly<{ checkpoint: string; proof: readonly string[] }>>;
   /** Entries in the log, journal position of the last one, newest checkpoint (signed note) and the key to check it with (C2SP vkey). */
-  state(): Promise<Readonly<{ size: number; position: number; checkpoint: string; verifierKey: string }>>;
+  state(): Promise<
+    Readonly<{
+      size: number;
+      position: number;
+      checkpoint: string;
+      verifierKey: string;
+      /** Entries that the newest time-stamp covers, its time, and since when an entry waits for one; undefined = no authority is asked. */
+      stamp: Readonly<{ size: number; at: number | undefined; waitingSince: number | undefined }> | undefined;
+    }>
+  >;
 }
 
 export interface Admin {

@@ -33,6 +33,8 @@ export type BusParts = Readonly<{
   leases?: Leases | undefined;
   /** What a wrong check digit of an IDNP or IDNO does; undefined = nothing. */
   identifiers?: IdentifierRules | undefined;
+  /** Throws while nothing may be taken, with the reason. */
+  mayTake?: (() => void) | undefined;
   /** What went wrong beside the flow, for the operator's log. */
   onError: (error: unknown, where: string) => void;
 }>;
@@ -84,6 +86,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     identifiers: parts.identifiers ?? LENIENT,
     view: () => view,
     stopping: () => stopping,
+    mayTake: parts.mayTake,
     context,
   });
   const pauses = await createPauses({

@@ -28,6 +28,8 @@ export type PipelineParts = Readonly<{
   identifiers: IdentifierRules;
   view: () => View;
   stopping: () => boolean;
+  /** Throws while nothing may be taken. */
+  mayTake?: (() => void) | undefined;
   /** The context of a route's steps for one message. */
   context: (route: string, signal: AbortSignal) => StepContext;
 }>;

@@ -73,6 +73,7 @@ async function pass(parts: PipelineParts, inbound: Inbound, begun: Begun): Promi
 
 function findSource(parts: PipelineParts, view: View, inbound: Inbound): { running: RunningRoute; source: Source } {
   if (parts.stopping()) throw new BusError("bus-stopping", "the bus is stopping and takes no new messages", { retryAfter: 5000 });
+  parts.mayTake?.();
   const running = inbound.route === undefined ? undefined : view.routes.get(inbound.route);
   const source = running?.route.sources.find((candidate) => candidate.name === inbound.from);
   if (!running || !source) {

@@ -221,3 +221,18 @@ export interface Signer {
   /** Detached CMS signature with signing time and certificate in it (ETSI EN 319 122-1, CAdES-B-B), DER. */
   sign(bytes: Uint8Array): Promise<Uint8Array>;
 }
+
+/** A time-stamp that was checked: the token (DER, RFC 3161), when the authority signed in milliseconds since the epoch, and its name. */
+export type Stamp = Readonly<{
+  token: Uint8Array;
+  at: number;
+  by: string;
+  /** Certificate under which it is trusted, PEM. */
+  authority: string;
+}>;
+
+/** An authority outside the bus that says when bytes existed. */
+export interface TimeStamps {
+  /** A token over the SHA-256 of the bytes. Throws stamp-invalid, and what the connection to the authority throws. */
+  stamp(bytes: Uint8Array, signal: AbortSignal): Promise<Stamp>;
+}

@@ -63,11 +63,14 @@ function textOf(verdict: Verdict): string {
     ],
     "",
   );
-  const { authority, log } = verdict;
+  const { authority, log, stamp } = verdict;
   return [
     rows,
     "",
     `verified: every byte. Sealed ${verdict.sealedAt} by ${verdict.sealedBy}, in the log ${log.name} of ${log.size} entries; ${verdict.messages} messages.`,
+    stamp
+      ? `all of it existed at ${stamp.at}, says ${stamp.by}${stamp.authority.trusted ? ", whose authority you trust" : `; its authority is ${stamp.authority.subject}, compare its fingerprint too: ${stamp.authority.sha256}`}`
+      : "no time-stamp: when it existed is only the bus's word.",
     authority.trusted
       ? `the authority is the one you trust: ${authority.subject}`
       : `the authority is ${authority.subject}; compare its fingerprint with a source you trust: ${authority.sha256}`,

@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ClusterStatus } from "#bus/admin.ts";
 import type { Bus } from "#bus/bus.ts";
+import type { StampState } from "#bus/evidence/stamps.ts";
 import type { WebHandler, WebHost } from "#bus/wire.ts";
 import type { GivenUpWatch } from "./given-up.ts";
 import type { BrokerState } from "./topics.ts";
@@ -13,10 +14,15 @@ export type HealthParts = Readonly<{
   topics: () => readonly BrokerState[];
   /** Whether disk and running files differ, and the revision that runs here. */
   configuration: () => Readonly<{ drift: boolean; revision: Readonly<{ number: number }> | undefined }>;
+  /** Undefined = nobody stamps the evidence log. */
+  stamp: () => StampState | undefined;
   givenUp: GivenUpWatch["counts"];
   /** Undefined = this process is the only one. */
   cluster?: (() => ClusterStatus) | undefined;
 }>;
+
+/** Milliseconds that a record may wait for its time-stamp before somebody should look. */
+const LATE = 600_000;
 
 export function mountHealth(host: WebHost, parts: HealthParts): () => void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
@@ -52,8 +58,11 @@ function share({ cluster }: HealthParts): readonly string[] {
 
 /** What does not keep the bus from its work, and should be looked at. */
 function troubles(parts: HealthParts): readonly string[] {
+  const waiting = parts.stamp()?.waitingSince;
+  const late = waiting !== undefined && Date.now() - waiting > LATE;
   const away = parts.topics().filter(({ up, waiting }) => !up || waiting > 0);
   return [
+    ...(late ? [`time-stamps: the evidence log has waited for one since ${new Date(waiting).toISOString()}`] : []),
     ...away.map(({ broker, up, waiting }) => `${broker}: ${up ? "connected" : "away"}, ${waiting} sources of routes wait for it`),
     ...parts
       .givenUp()
@@ -81,6 +90,11 @@ async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
   add("mbus_configuration_revision", "gauge", "Number of the revision that runs here, 0 = none.", [
     { labels: {}, value: revision?.number ?? 0 },
   ]);
+  const stamp = parts.stamp();
+  if (stamp)
+    add("mbus_evidence_unstamped_seconds", "gauge", "Age of the oldest record of the evidence log without a time-stamp.", [
+      { labels: {}, value: stamp.waitingSince === undefined ? 0 : (Date.now() - stamp.waitingSince) / 1000 },
+    ]);
   const bus = parts.bus();
   if (!bus) return `${lines.join("\n")}\n`;
   const branches = [...bus.view().routes.values()].flatMap((running) =>

@@ -27,6 +27,7 @@ import { createOutlets } from "./outlets.ts";
 import { startWorld, type SampleProgram } from "./samples.ts";
 import { openSchemas } from "./schemas.ts";
 import { secrets } from "./secrets.ts";
+import { stampAuthority } from "./stamps.ts";
 import { adminToken } from "./token.ts";
 import { createTopicEdges } from "./topics.ts";
 import { version } from "./version.ts";
@@ -99,7 +100,10 @@ async function start(
   const [world, engines] = await Promise.all(both);
   const { store, transport, leases } = engines;
   const { registry, texts, served } = engines;
-  const evidence = await openEvidence({ ...engines, clock: systemClock, keys, onError });
+  const stampers = createWebClient(); // the operator names their authority, wherever it stands
+  closers.push(() => stampers.close());
+  const authority = await stampAuthority({ settings, keys, host, own: host.address.http, client: stampers, clock: systemClock });
+  const evidence = await openEvidence({ ...engines, settings, authority, clock: systemClock, keys, onError });
   closers.push(() => evidence.close());
   const { journal } = evidence;
   const registryServer = served && (await startRegistryServer(served, { host: settings.host, port: settings.registryPort }));
@@ -122,6 +126,7 @@ async function start(
     inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics }, route, source),
     leases,
     identifiers: identifierRules(settings.checkDigits, log, systemClock),
+    mayTake: () => evidence.mayTake(),
     onError,
   });
   closers.push(() => bus.close());
@@ -179,6 +184,7 @@ async function start(
       version,
       topics: () => topics.states(),
       configuration: () => reloader.drift(),
+      stamp: () => evidence.stamp(),
       givenUp: () => givenUp.counts(),
       cluster: engines.cluster,
     }),

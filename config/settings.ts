@@ -37,6 +37,12 @@ export type Settings = Readonly<{
   schemaRegistryUrl: string | undefined;
   /** What calls may reach beside public https addresses: `http`, and networks. */
   outbound: readonly string[];
+  /** Time-stamping authority; undefined = the development one, `off` = none. Its certificates lie in the file `tsaCa`. */
+  tsaUrl: string | undefined;
+  tsaCa: string | undefined;
+  /** Milliseconds between time-stamps, and how old a record may become without one before nothing more is taken. */
+  tsaEvery: number;
+  tsaLongest: number;
 }>;
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -58,6 +64,10 @@ export const KNOWN: readonly string[] = [
   "MBUS_JOURNAL_GIB",
   "MBUS_FORGET_DAYS",
   "MBUS_OUTBOUND",
+  "MBUS_TSA_URL",
+  "MBUS_TSA_CA",
+  "MBUS_TSA_SECONDS",
+  "MBUS_TSA_HOURS",
 ];
 
 /** On a developer's machine providers are neighbours. */
@@ -119,6 +129,15 @@ export function readSettings(env: Env): Settings {
   const journalDays = wholeOr(env, "MBUS_JOURNAL_DAYS", LEAST_DAYS, 36_500, faults);
   const journalGib = wholeOr(env, "MBUS_JOURNAL_GIB", 1, 100_000, faults);
   const forgetDays = whole(env, "MBUS_FORGET_DAYS", 7, 365, faults);
+  const tsaUrl =
+    given(env, "MBUS_TSA_URL") === "off"
+      ? "off"
+      : url(env, "MBUS_TSA_URL", /^https?:$/, "https://tsa.example/tsa, or off", undefined, faults);
+  const tsaCa = given(env, "MBUS_TSA_CA");
+  if (tsaUrl !== undefined && tsaUrl !== "off" && tsaCa === undefined)
+    faults.texts.push("MBUS_TSA_URL needs MBUS_TSA_CA: the file with the authority's certificate in PEM, from a source you trust");
+  const tsaEvery = whole(env, "MBUS_TSA_SECONDS", 60, 86_400, faults) * 1000;
+  const tsaLongest = whole(env, "MBUS_TSA_HOURS", 4, 168, faults) * 3_600_000;
   const mongodbDatabase = matching(env, "MONGODB_DATABASE", "mbus", /^[A-Za-z0-9_-]{1,38}$/, "letters, digits, `_` and `-`", faults);
   if (faults.texts.length > 0) {
     throw new BusError("configuration", `environment variables: ${faults.texts.join("; ")}`, {
@@ -150,6 +169,10 @@ export function readSettings(env: Env): Settings {
       .split(",")
       .map((one) => one.trim())
       .filter((one) => one !== ""),
+    tsaUrl,
+    tsaCa,
+    tsaEvery,
+    tsaLongest,
   };
 }
 

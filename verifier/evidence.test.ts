@@ -9,10 +9,12 @@ import { container } from "#adapters/asic/container.ts";
 import { zip } from "#adapters/asic/zip.ts";
 import { openKeys, type Keys } from "#adapters/keys/ca.ts";
 import { evidenceOf, type EvidenceFile } from "#bus/evidence/export.ts";
+import { openStamps } from "#bus/evidence/stamps.ts";
 import type { JournalRecord } from "#bus/journal/record.ts";
 import { numbered, openEvidenceWorld } from "#test/harness/evidence.ts";
 import { createMemoryPorts } from "#test/harness/memory.ts";
 import { messageOf } from "#test/harness/message.ts";
+import { stampAuthority } from "#test/harness/stamps.ts";
 import { createVirtualClock } from "#test/harness/virtual-clock.ts";
 import { readArchive } from "./archive.ts";
 import { verifyEvidence } from "./evidence.ts";
@@ -21,6 +23,11 @@ let dataDir: string;
 let keys: Keys;
 let files: readonly EvidenceFile[];
 let whole: Buffer;
+/** The authority of the time-stamps, PEM, and a true time-stamp of it over something else. */
+let stampers: string;
+let other: Uint8Array;
+/** A true proof of an entry under a checkpoint that came later. */
+let unstamped: string;
 
 const framed = Buffer.concat([Buffer.of(0, 0, 0, 0, 7), Buffer.from("avro")]);
 const request = messageOf(
@@ -36,15 +43,29 @@ const RECORDS: readonly JournalRecord[] = [
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "evidence-"));
   keys = await openKeys(dataDir);
-  const ports = createMemoryPorts(createVirtualClock());
-  const { log } = await openEvidenceWorld(ports, { signer: keys.log });
+  const clock = createVirtualClock(Date.now());
+  const ports = createMemoryPorts(clock);
+  const { log } = await openEvidenceWorld(ports, { clock, signer: keys.log });
   await log.journal.append([numbered(9), ...RECORDS, numbered(10)]);
   const registry = { schema: (id: number) => Promise.resolve(`{"type":"string","id":${id}}`) } as Parameters<
     typeof evidenceOf
   >[0]["registry"];
   const records = ports.journal.records.filter(({ id }) => id === "x");
-  files = await evidenceOf({ log, registry, store: ports.store }, "x", records);
+  const { stamps: authority, ca } = await stampAuthority(() => clock.now());
+  stampers = ca;
+  const onError = (error: unknown): void => {
+    throw error;
+  };
+  const stamps = await openStamps({ ...ports, log, clock, authority, leases: undefined, every: 60_000, longest: 60_000, onError });
+  files = await evidenceOf({ log, registry, store: ports.store, stamps }, "x", records);
   whole = Buffer.from(await container(files, keys.seal));
+  const later = await authority.stamp(Buffer.from("another checkpoint"), new AbortController().signal);
+  other = later.token;
+  await log.journal.append([numbered(11)]);
+  await log.prove(ports.journal.records);
+  const newer = await evidenceOf({ log, registry, store: ports.store }, "x", records);
+  unstamped = Buffer.from(newer.find(({ name }) => name === "proofs/4.tlog-proof")?.bytes ?? "").toString("latin1");
+  await stamps.close();
   await log.close();
 });
 afterAll(() => rm(dataDir, { recursive: true }));
@@ -80,6 +101,18 @@ describe("evidence of an exchange", () => {
       system: "town/hall",
       envelope: { user: "2000000000007", entity: "1010600034203", basis: "Law" },
     });
+  });
+
+  it("says when all of it existed, by the word of an authority outside, and whether that is a trusted one", () => {
+    const { stamp } = verifyEvidence(whole, keys.ca + stampers);
+    expect(stamp).toMatchObject({ by: "CN=MConnect Bus development time-stamps, O=Development only", authority: { trusted: true } });
+    expect(Math.abs(Date.parse(stamp?.at ?? "") - Date.now())).toBeLessThan(300_000);
+    expect(verifyEvidence(whole, keys.ca).stamp?.authority.trusted).toBe(false);
+  });
+
+  it("without a time-stamp says that it has none", async () => {
+    const bytes = await sealed(files.filter(({ name }) => !name.startsWith("stamp/")));
+    expect(verifyEvidence(bytes, keys.ca).stamp).toBeUndefined();
   });
 
   it("without a certificate to trust names the authority's fingerprint and leaves trust to the reader", () => {
@@ -148,6 +181,8 @@ describe("evidence that somebody with the seal made up", () => {
 
   it.each([
     ["messages/2.avro", "which is missing"],
+    ["stamp/token.tst", "has no file `stamp/token.tst`"],
+    ["stamp/authority.pem", "has no file `stamp/authority.pem`"],
     ["originals/3.bin", "which is missing"],
     ["proofs/3.tlog-proof", "has no file `proofs/3.tlog-proof`"],
     ["log.vkey", "has no file `log.vkey`"],
@@ -163,6 +198,26 @@ describe("evidence that somebody with the seal made up", () => {
     expect(() => verifyEvidence(more, keys.ca)).toThrow("belongs to no entry");
     const renamed = await sealed(files.map(({ name, bytes }) => ({ name: name.replace("/4.", "/5."), bytes })));
     expect(() => verifyEvidence(renamed, keys.ca)).toThrow("is the entry of position 4");
+  });
+
+  it("with the time-stamp of another checkpoint, or under another authority, is refused", async () => {
+    const swapped = await sealed(files.map((file) => (file.name === "stamp/token.tst" ? { ...file, bytes: other } : file)));
+    expect(() => verifyEvidence(swapped, keys.ca)).toThrow("over another checkpoint");
+    const foreign = await sealed(instead("stamp/authority.pem", () => keys.ca));
+    expect(() => verifyEvidence(foreign, keys.ca)).toThrow("not issued under the authority");
+    const sealAsStamp = await sealed(
+      instead("stamp/token.tst", (text) =>
+        text.replace("+\u0006\u0001\u0005\u0005\u0007\u0003\u0008", "+\u0006\u0001\u0005\u0005\u0007\u0003\u0001"),
+      ),
+    );
+    expect(() => verifyEvidence(sealAsStamp, keys.ca)).toThrow(/time-stamp/u);
+  });
+
+  it("with a proof under a checkpoint that nobody stamped is refused", async () => {
+    const bytes = await sealed(instead("stamp/checkpoint.txt", (text) => text.replace("\n5\n", "\n6\n")));
+    expect(() => verifyEvidence(bytes, keys.ca)).toThrow(/over another checkpoint/u);
+    const newer = await sealed(instead("proofs/4.tlog-proof", () => unstamped));
+    expect(() => verifyEvidence(newer, keys.ca)).toThrow("another checkpoint than the stamped one");
   });
 
   it("with a log of another key is refused", async () => {

@@ -6,6 +6,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { readArchive, Refused } from "./archive.ts";
 import { checkProof, readLogKey, type Place } from "./log.ts";
 import { checkSignature } from "./signature.ts";
+import { checkStamp } from "./stamp.ts";
 
 export type Entry = Readonly<Record<string, unknown> & { position: number; step: string; outcome: string; time: number; id: string }>;
 
@@ -16,6 +17,8 @@ export type Verdict = Readonly<{
   sealedAt: string;
   authority: Readonly<{ subject: string; sha256: string; trusted: boolean }>;
   log: Readonly<{ name: string; size: number; root: string }>;
+  /** When all entries existed, by the word of a time-stamping authority; undefined = only by the bus's own. */
+  stamp: Readonly<{ at: string; by: string; authority: Verdict["authority"] }> | undefined;
   entries: readonly Entry[];
   messages: number;
 }>;
@@ -24,7 +27,7 @@ const MEDIA_TYPE = "application/vnd.etsi.asic-e+zip";
 const REFERENCE =
   /^<asic:DataObjectReference URI="([A-Za-z0-9._/-]+)"><ds:DigestMethod Algorithm="http:\/\/www\.w3\.org\/2001\/04\/xmlenc#sha256"\/><ds:DigestValue>([A-Za-z0-9+/=]{44})<\/ds:DigestValue><\/asic:DataObjectReference>$/u;
 
-/** `authority`: the certificate that is trusted, PEM; without it the verdict says whose it is and leaves trust to the reader. Throws Refused. */
+/** `authority`: the certificates that are trusted, PEM, of the seal's authority and the time-stamps'; without it the verdict says whose it is and leaves trust to the reader. Throws Refused. */
 export function verifyEvidence(bytes: Buffer, authority: string | undefined): Verdict {
   const files = readArchive(bytes);
   const file = (name: string): Buffer => {
@@ -37,15 +40,28 @@ export function verifyEvidence(bytes: Buffer, authority: string | undefined): Ve
   const manifest = file("META-INF/ASiCManifest.xml");
   const signed = checkSignature(file("META-INF/signature.p7s"), manifest, file("certificates.pem"));
   checkManifest(manifest.toString(), files);
-  const trusted = authority !== undefined && new X509Certificate(authority).fingerprint256 === signed.authority.fingerprint256;
-  if (authority !== undefined && !trusted) throw new Refused("the seal was not issued by the authority that you trust");
+  const anchors = (authority?.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu) ?? []).map(
+    (pem) => new X509Certificate(pem),
+  );
+  const told = (certificate: X509Certificate): Verdict["authority"] => ({
+    subject: certificate.subject.replaceAll("\n", ", "),
+    sha256: certificate.fingerprint256,
+    trusted: anchors.some((anchor) => anchor.fingerprint256 === certificate.fingerprint256),
+  });
+  if (authority !== undefined && !told(signed.authority).trusted)
+    throw new Refused("the seal was not issued by the authority that you trust");
   const key = readLogKey(file("log.vkey").toString());
+  const stamped = files.get("stamp/checkpoint.txt");
+  const stamp = stamped && checkStamp(file("stamp/token.tst"), stamped, file("stamp/authority.pem"));
   const entries: Entry[] = [];
   let place: Place | undefined;
   for (const [name, entry] of files) {
     const position = /^entries\/(\d+)\.json$/u.exec(name)?.[1];
     if (position === undefined) continue;
-    place = checkProof(file(`proofs/${position}.tlog-proof`).toString(), entry, key);
+    const proof = file(`proofs/${position}.tlog-proof`).toString();
+    place = checkProof(proof, entry, key);
+    if (stamped !== undefined && !proof.endsWith(`\n\n${stamped.toString()}`))
+      throw new Refused("a proof leads to another checkpoint than the stamped one");
     const read = JSON.parse(entry.toString()) as Entry;
     if (String(read.position) !== position) throw new Refused(`\`${name}\` is the entry of position ${read.position}`);
     checkPayloads(read, files);
@@ -55,8 +71,9 @@ export function verifyEvidence(bytes: Buffer, authority: string | undefined): Ve
   return {
     sealedBy: signed.by,
     sealedAt: signed.at.toISOString(),
-    authority: { subject: signed.authority.subject.replaceAll("\n", ", "), sha256: signed.authority.fingerprint256, trusted },
+    authority: told(signed.authority),
     log: { name: key.name, size: place.size, root: place.root },
+    stamp: stamp && { at: stamp.at.toISOString(), by: stamp.by, authority: told(stamp.authority) },
     entries: entries.toSorted((a, b) => a.position - b.position),
     messages: [...files.keys()].filter((name) => name.startsWith("messages/")).length,
   };

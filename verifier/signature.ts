@@ -63,7 +63,7 @@ function expect(given: Buffer | undefined, wanted: Buffer, otherwise: string): v
 // ── DER ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Values within a constructed value of a tag, whole with their tags. */
-function list(bytes: Buffer | undefined, tag: number): readonly Buffer[] {
+export function list(bytes: Buffer | undefined, tag: number): readonly Buffer[] {
   if (bytes?.[0] !== tag) throw new Refused("the signature is no CMS signature as the bus writes it");
   const found: Buffer[] = [];
   const content = body(bytes);
@@ -75,7 +75,7 @@ function list(bytes: Buffer | undefined, tag: number): readonly Buffer[] {
   return found;
 }
 
-function body(bytes: Buffer): Buffer {
+export function body(bytes: Buffer): Buffer {
   const whole = lengthOf(bytes, 0);
   if (whole !== bytes.length) throw new Refused("the signature is damaged");
   return bytes.subarray(headerOf(bytes, 0), whole);
@@ -92,7 +92,7 @@ function lengthOf(bytes: Buffer, at: number): number {
   return header + length;
 }
 
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
+export function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const size = content.length;
   const length =
@@ -106,7 +106,7 @@ function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.of(tag, ...length), content]);
 }
 
-const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, "hex"));
+export const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, "hex"));
 const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 const signingCertificate = (seal: X509Certificate): Buffer => der(0x30, der(0x30, der(0x30, der(0x04, sha256(seal.raw)))));
 
@@ -121,9 +121,9 @@ function attributesOf(attributes: Buffer): ReadonlyMap<string, Buffer> {
 }
 
 /** UTCTime or GeneralizedTime. */
-function timeOf(value: Buffer | undefined): Date {
+export function timeOf(value: Buffer | undefined): Date {
   const text = value === undefined ? "" : body(value).toString("latin1");
-  const digits = /^(\d{2})?(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/u.exec(text);
+  const digits = /^(\d{2})?(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(?:\.\d+)?Z$/u.exec(text);
   if (!digits) throw new Refused("the signature says no time");
   const [, century = Number(digits[2]) < 50 ? "20" : "19", year, month, day, hour, minute, second] = digits;
   return new Date(`${century}${year}-${month}-${day}T${hour}:${minute}:${second}Z`);

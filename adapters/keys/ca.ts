@@ -21,6 +21,8 @@ export type Keys = Readonly<{
   seal: Signer;
   /** Signs the checkpoints of the evidence log. */
   log: LogKey;
+  /** Key of the time-stamping authority for development, made when it is first asked for. */
+  stamps(): Promise<KeyPair>;
   /** A system certificate: CN = system id, O = the institution's IDNO. Each one has a serial number of its own. */
   issue(systemId: string, institutionIdno: string): Promise<KeyPair>;
   /** System id of a certificate that this authority issued and that is valid now; undefined otherwise. */
@@ -58,6 +60,17 @@ export async function openKeys(dataDir: string): Promise<Keys> {
     server,
     seal: await openSeal(directory, authority),
     log: await openLogKey(directory),
+    async stamps() {
+      const known = await readPair(directory, "stamps");
+      if (known !== undefined && issuedBy(root, known)) return known;
+      return keep(directory, "stamps", {
+        name: "MConnect Bus development time-stamps",
+        organization: "Development only",
+        use: "stamp",
+        days: 825,
+        issuer: authority,
+      });
+    },
     async issue(systemId, institutionIdno) {
       if (!SYSTEM_ID.test(systemId))
         throw new BusError("configuration", `"${systemId}" is no system id; write <institution>/<system> in lower case`);

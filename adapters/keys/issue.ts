@@ -20,7 +20,7 @@ export type CertificateFor = Readonly<{
   /** CN and O of the subject. */
   name: string;
   organization: string;
-  use: "authority" | "server" | "client" | "seal";
+  use: "authority" | "server" | "client" | "seal" | "stamp";
   names?: readonly string[];
   days: number;
   issuer?: KeyPair;
@@ -34,6 +34,7 @@ const KEY_USAGE: Readonly<Record<CertificateFor["use"], Der>> = {
   server: bits(Buffer.of(0x80), 7),
   client: bits(Buffer.of(0x80), 7),
   seal: bits(Buffer.of(0xc0), 6),
+  stamp: bits(Buffer.of(0xc0), 6),
 };
 const generate = promisify(generateKeyPair);
 
@@ -78,6 +79,7 @@ function extensions(wanted: CertificateFor, publicKey: KeyObject, issuerKey: Key
   ];
   const purpose = wanted.use === "server" ? 1 : wanted.use === "client" ? 2 : undefined;
   if (purpose !== undefined) list.push(extension("2.5.29.37", sequence(oid(`1.3.6.1.5.5.7.3.${purpose}`))));
+  if (wanted.use === "stamp") list.push(extension("2.5.29.37", sequence(oid("1.3.6.1.5.5.7.3.8")), true)); // RFC 3161 §2.3
   if (wanted.names !== undefined) list.push(extension("2.5.29.17", sequence(...wanted.names.map(generalName))));
   return list;
 }

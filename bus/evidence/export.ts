@@ -7,10 +7,12 @@ import { BusError } from "../errors.ts";
 import type { StoredRecord } from "../journal/record.ts";
 import type { Registry, Store } from "../ports.ts";
 import type { EvidenceLog } from "./log.ts";
+import type { StampedCheckpoint, Stamps } from "./stamps.ts";
 
 export type EvidenceFile = Readonly<{ name: string; bytes: Uint8Array }>;
 
-export type ExportParts = Readonly<{ log: EvidenceLog; registry: Registry; store: Store }>;
+/** `stamps`: undefined = no authority stamps the log. */
+export type ExportParts = Readonly<{ log: EvidenceLog; registry: Registry; store: Store; stamps?: Pick<Stamps, "covering"> | undefined }>;
 
 /** Records of one exchange that go into one file. */
 export const RECORDS = 1000;
@@ -18,7 +20,10 @@ export const RECORDS = 1000;
 /** `records`: every row of the exchange, oldest first. Throws not-found for none, evidence-broken for one that was changed. */
 export async function evidenceOf(parts: ExportParts, id: string, records: readonly StoredRecord[]): Promise<readonly EvidenceFile[]> {
   if (records.length === 0) throw new BusError("not-found", `no message, correlation or ticket has the id \`${id}\``);
-  const proofs = await parts.log.prove(records.slice(0, RECORDS));
+  let stamp: StampedCheckpoint | undefined;
+  const { stamps } = parts;
+  const under = stamps && (async (least: number): Promise<StampedCheckpoint> => (stamp = await stamps.covering(least)));
+  const proofs = await parts.log.prove(records.slice(0, RECORDS), under);
   const files: EvidenceFile[] = [];
   const schemas = new Map<number, string>();
   for (const [at, { entry, proof }] of proofs.entries()) {
@@ -33,6 +38,14 @@ export async function evidenceOf(parts: ExportParts, id: string, records: readon
     if (schema !== undefined && !schemas.has(schema)) schemas.set(schema, await parts.registry.schema(schema));
   }
   for (const [number, schema] of schemas) files.push(textFile(`schemas/${number}.avsc`, schema));
+  if (stamp) {
+    const { token, checkpoint, authority } = stamp;
+    files.push(
+      { name: "stamp/token.tst", bytes: token },
+      textFile("stamp/checkpoint.txt", checkpoint),
+      textFile("stamp/authority.pem", authority),
+    );
+  }
   files.push(textFile("log.vkey", `${parts.log.verifierKey}\n`), textFile("README.txt", page(id, records)));
   return files;
 }
@@ -61,6 +74,7 @@ function page(id: string, records: readonly StoredRecord[]): string {
     "proofs/     for each entry, that it stands in the bus's log (C2SP tlog-proof, RFC 6962)",
     "messages/   the messages as Avro in Confluent framing; schemas/ has the schema of each; originals/ refused ones as they came",
     "log.vkey    key of the log's checkpoints",
+    "stamp/      the time-stamp (RFC 3161) over the checkpoint that all proofs lead to: all of this existed at its time",
     "META-INF/   the signature over all of this (ETSI EN 319 162-1, ASiC-E with CAdES)",
     "",
     "Check it offline: mbus verify FILE --ca ca.pem, with the authority's certificate from a source you trust.",

@@ -28,6 +28,9 @@ export type EvidenceLogParts = Readonly<{
   onError: (error: unknown, where: string) => void;
 }>;
 
+/** The signed note of the log when it had so many entries. */
+export type Checkpoint = Readonly<{ size: number; checkpoint: string }>;
+
 /** An entry with the proof that it stands in the log. */
 export type Proof = Readonly<{ index: number; entry: Uint8Array; proof: string }>;
 
@@ -36,16 +39,17 @@ export interface EvidenceLog {
   readonly journal: Journal;
   /** Key with which readers check checkpoints (C2SP vkey). */
   readonly verifierKey: string;
-  /** The newest checkpoint, empty while nothing was sealed. */
-  checkpoint(): Promise<string>;
-  /** Proofs for records, all under one checkpoint. Waits until the last of them is sealed; evidence-broken for one that was changed since. */
-  prove(records: readonly StoredRecord[]): Promise<readonly Proof[]>;
+  /**
+   * Proofs for records, all under one checkpoint: the newest, or the one that `under` gives for the entries that must be in it. Waits until
+   * the last of them is sealed; evidence-broken for one that was changed since.
+   */
+  prove(records: readonly StoredRecord[], under?: (least: number) => Promise<Checkpoint>): Promise<readonly Proof[]>;
   /** Proof that the log of now begins with the one of `size` entries. Throws not-found for a size it never had. */
   consistency(size: number): Promise<Readonly<{ checkpoint: string; proof: readonly Uint8Array[] }>>;
   /** Is the tree sound, and is the journal from a position on what was sealed? One sentence for each difference, at most `limit`. */
   check(from: number, limit: number): Promise<readonly string[]>;
-  /** How many entries the log has and what the last one is. */
-  state(): Promise<Readonly<{ size: number; position: number }>>;
+  /** How many entries the log has, the journal position of the last one, and the newest checkpoint: empty while nothing was sealed. */
+  state(): Promise<Checkpoint & Readonly<{ position: number }>>;
   close(): Promise<void>;
 }
 
@@ -149,21 +153,28 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
   return {
     journal: handover.journal,
     verifierKey: verifierKey(signer),
-    async checkpoint() {
-      return (await current()).checkpoint;
-    },
-    async prove(records) {
+    async prove(records, under) {
       const now = await upTo(Math.max(0, ...records.map((record) => record.position)));
       const node = nodesOf(now.size, now.edge, store.tile);
-      const proofs: Proof[] = [];
+      const found: Readonly<{ index: number; entry: Uint8Array }>[] = [];
       for (const record of records) {
         const index = await indexOf(store, now, record.position);
         const entry = entryOf(record);
         if (index === undefined) throw broken(`the evidence log has no entry for position ${record.position}`);
         if (!same(await node(0, index), leafHash(entry)))
           throw broken(`the record at position ${record.position} is not the one that was sealed`);
-        proofs.push({ index, entry, proof: proofText(index, await inclusion(index, now.size, node), now.checkpoint) });
+        found.push({ index, entry });
       }
+      const sealed = under ? await under(1 + Math.max(0, ...found.map(({ index }) => index))) : now;
+      const then = under ? await current() : now; // the log may have grown up to the one that was chosen
+      const grown = nodesOf(then.size, then.edge, store.tile);
+      const proofOf = async ({ index, entry }: (typeof found)[number]): Promise<Proof> => ({
+        index,
+        entry,
+        proof: proofText(index, await inclusion(index, sealed.size, grown), sealed.checkpoint),
+      });
+      const proofs: Proof[] = [];
+      for (const each of found) proofs.push(await proofOf(each));
       return proofs;
     },
     async consistency(size) {
@@ -179,8 +190,8 @@ export async function openEvidenceLog(parts: EvidenceLogParts): Promise<Evidence
       return [...tree, ...(await compare({ store, journal, leafOf, state: now }, from, limit - tree.length))];
     },
     async state() {
-      const { size, position } = await current();
-      return { size, position };
+      const { size, position, checkpoint } = await current();
+      return { size, position, checkpoint };
     },
     async close() {
       stop.abort();

@@ -70,8 +70,14 @@ describe("evidence of a query", () => {
     expect(await site.mbus("evidence", id, "-o", file)).toMatchObject({ code: 0 });
     await bus.end("SIGKILL");
     const { stdout } = await verify(file);
-    const verdict = JSON.parse(stdout) as { entries: { step: string; system: string; digest: string }[]; authority: { trusted: boolean } };
+    const verdict = JSON.parse(stdout) as {
+      entries: { step: string; system: string; digest: string }[];
+      authority: { trusted: boolean };
+      stamp: { at: string; authority: { trusted: boolean } };
+    };
     expect(verdict.authority.trusted).toBe(true);
+    expect(verdict.stamp.authority.trusted).toBe(true); // the development authority, asked over HTTP
+    expect(Math.abs(Date.parse(verdict.stamp.at) - Date.now())).toBeLessThan(600_000);
     expect(verdict.entries.map(({ step }) => step)).toEqual(["accepted", "replied"]);
     for (const entry of verdict.entries)
       expect(entry).toMatchObject({ system: "primaria/registry", digest: expect.stringMatching(/^[0-9a-f]{64}$/u) as string });

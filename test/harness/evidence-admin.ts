@@ -25,6 +25,8 @@ export async function evidenceFor(parts: Readonly<{ journal: Journal; store: Sto
   return openEvidence({
     ...parts,
     keys: await testKeys(),
+    settings: { tsaEvery: 60_000, tsaLongest: 3_600_000 },
+    authority: undefined,
     leases: undefined,
     registry: {
       register: () => Promise.resolve(1),
