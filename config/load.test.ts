@@ -131,7 +131,24 @@ describe("settings", () => {
       mongodbDatabase: "mbus",
       schemaRegistryUrl: undefined,
       outbound: ["http", "0.0.0.0/0", "::/0"],
+      tsaUrl: undefined,
+      tsaCa: undefined,
+      tsaEvery: 60_000,
+      tsaLongest: 14_400_000,
     });
+  });
+
+  it("name an authority for time-stamps only with its certificates, or none", () => {
+    expect(readSettings({ MBUS_TSA_URL: "off" }).tsaUrl).toBe("off");
+    const given = { MBUS_TSA_URL: "https://tsa.example/tsa", MBUS_TSA_CA: "/etc/mbus/tsa.pem", MBUS_TSA_SECONDS: "5", MBUS_TSA_HOURS: "1" };
+    expect(readSettings(given)).toMatchObject({
+      tsaUrl: "https://tsa.example/tsa",
+      tsaCa: "/etc/mbus/tsa.pem",
+      tsaEvery: 5_000,
+      tsaLongest: 3_600_000,
+    });
+    expect(() => readSettings({ MBUS_TSA_URL: "https://tsa.example/" })).toThrow("MBUS_TSA_URL needs MBUS_TSA_CA");
+    expect(() => readSettings({ MBUS_TSA_URL: "tsa.example", MBUS_TSA_CA: "x" })).toThrow("MBUS_TSA_URL is no address");
   });
 
   it("let calls reach everything in development, and elsewhere what is named", () => {
