@@ -45,6 +45,8 @@ export interface Bus {
   readonly deadletters: DeadLetterAdmin;
   readonly replays: ReplayAdmin;
   readonly commands: Commands;
+  readonly quotas: Quotas;
+  stopping(): boolean;
   view(): View;
   /** Holds a route, or lets it go on, on every process of the cluster. Resolves when that is durable and done here. */
   pause(route: Route, paused: boolean): Promise<void>;
@@ -200,6 +202,8 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     deadletters: deadletters.admin({ find, recheck }),
     replays,
     commands,
+    quotas,
+    stopping: () => stopping,
     view: () => view,
     pause: (route, paused) => pauses.say(route, paused),
     needs: () => deadletters.needs(),

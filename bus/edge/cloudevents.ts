@@ -2,6 +2,7 @@
 import type { Envelope } from "../envelope.ts";
 import { BusError } from "../errors.ts";
 import { isTraceparent } from "./headers.ts";
+import { membersOf, utf8Of } from "./json-text.ts";
 
 /** What the bus takes over from an event that came in. Its `source` is only a claim: the certificate says who sends. */
 export type EventFacts = Readonly<{ id: string; subject?: string; correlationId?: string; traceparent?: string }>;
@@ -21,24 +22,13 @@ export function readBinary(headers: Attributes): EventFacts | undefined {
 
 /** Structured mode: the attributes, and the bytes of `data` exactly as they came. Throws json-malformed, http-request, media-type. */
 export function readStructured(bytes: Uint8Array): Readonly<{ event: EventFacts; data: Uint8Array }> {
-  const members = topMembers(textOf(bytes));
+  const members = membersOf(utf8Of(bytes));
   if (members.has("data_base64")) throw new BusError("media-type", "data_base64 is not taken here; send the event's JSON as data");
   const data = members.get("data");
   if (data === undefined) throw new BusError("json-violation", "the event has no data", { places: [{ path: "data", text: "is missing" }] });
   const attributes: Record<string, string> = {};
   for (const [name, raw] of members) if (raw.startsWith('"')) attributes[name] = JSON.parse(raw) as string;
   return { event: factsOf(attributes), data: Buffer.from(data, "utf8") };
-}
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Mended bytes would be other data than what was sent. */
-function textOf(bytes: Uint8Array): string {
-  try {
-    return UTF8.decode(bytes);
-  } catch (error) {
-    throw new BusError("json-malformed", "the event is not UTF-8", { cause: error });
-  }
 }
 
 function factsOf(attributes: Attributes): EventFacts {
@@ -55,49 +45,6 @@ function factsOf(attributes: Attributes): EventFacts {
     ...(correlationid !== undefined && { correlationId: correlationid }),
     ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
   };
-}
-
-/**
- * Raw text of each top-level member. Going through JSON.parse and back would round long numbers and hide repeated members,
- * so the contract's codec must see the caller's own text.
- */
-function topMembers(text: string): Map<string, string> {
-  try {
-    const whole: unknown = JSON.parse(text);
-    if (typeof whole !== "object" || whole === null || Array.isArray(whole)) throw new SyntaxError("not an object");
-  } catch (error) {
-    throw new BusError("json-malformed", "the event is not a JSON object", { cause: error });
-  }
-  const members = new Map<string, string>();
-  let at = text.indexOf("{") + 1;
-  for (;;) {
-    const name = /\s*,?\s*("(?:[^"\\]|\\.)*")\s*:\s*/y;
-    name.lastIndex = at;
-    const found = name.exec(text);
-    if (found?.[1] === undefined) return members;
-    const end = endOfValue(text, name.lastIndex);
-    const key = JSON.parse(found[1]) as string;
-    if (members.has(key)) throw new BusError("json-malformed", `the event repeats the member ${key.slice(0, 80)}`);
-    members.set(key, text.slice(name.lastIndex, end).trimEnd());
-    at = end;
-  }
-}
-
-/** Index behind the value that starts at `start`; the text is known to be JSON. */
-function endOfValue(text: string, start: number): number {
-  let depth = 0;
-  let quoted = false;
-  for (let i = start; i < text.length; i++) {
-    const char = text[i];
-    if (quoted) {
-      if (char === "\\") i++;
-      else if (char === '"') quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === "{" || char === "[") depth++;
-    else if ((char === "}" || char === "]") && depth-- === 0) return i;
-    else if (char === "," && depth === 0) return i;
-  }
-  return text.length;
 }
 
 /** Gives each attribute but `specversion` and `time` of an envelope by its CloudEvents name; absent ones as undefined. */
@@ -128,7 +75,8 @@ export function encodeValue(value: string): string {
   return value.toWellFormed().replace(/[^\x21\x23\x24\x26-\x7e]/gu, (char) => encodeURIComponent(char));
 }
 
-function decodeValue(name: string, value: string): string {
+/** Takes a header's value apart again: one pass of percent-decoding, quoted texts without their quotes. Throws http-request. */
+export function decodeValue(name: string, value: string): string {
   const inner = value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, "$1") : value;
   try {
     return decodeURIComponent(inner.replace(/%(?![0-9A-Fa-f]{2})/g, "%25"));

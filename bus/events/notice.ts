@@ -1,0 +1,21 @@
+/** The journal, with somebody told at once of records that were published through it. */
+import type { Journal } from "../ports.ts";
+
+export type Noticed = Readonly<{ journal: Journal; /** One listener. */ listen(published: () => void): void }>;
+
+export function noticeAppends(journal: Journal): Noticed {
+  let tell = (): void => undefined;
+  return {
+    journal: {
+      ...journal,
+      async append(records) {
+        const appended = await journal.append(records);
+        if (records.some(({ topic }) => topic !== undefined)) tell();
+        return appended;
+      },
+    },
+    listen(published) {
+      tell = published;
+    },
+  };
+}
