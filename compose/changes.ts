@@ -1,4 +1,5 @@
 /** Change control put together: where the running files come from, and who may change them. */
+import { compileJsonSchema } from "#adapters/mconnect-events/schema.ts";
 import type { Bus } from "#bus/bus.ts";
 import { asBusError } from "#bus/errors.ts";
 import type { Clock, Journal, Registry, Store } from "#bus/ports.ts";
@@ -71,7 +72,13 @@ async function record(archive: Archive, { files }: ReadFiles, { clock, log }: Ch
 
 async function judge({ schemas, env, variables }: ChangesParts, given: Files): Promise<Side> {
   const { files, documents, findings } = readKept(given, env, variables);
-  const compiled = await compileRoutes(documents, { files, schemaIds: () => Promise.resolve(0), lookup: schemas.lookup, xmlToJson });
+  const compiled = await compileRoutes(documents, {
+    files,
+    schemaIds: () => Promise.resolve(0),
+    lookup: schemas.lookup,
+    xmlToJson,
+    jsonSchema: compileJsonSchema,
+  });
   return { files, documents, set: compiled.set, findings: [...findings, ...compiled.findings] };
 }
 

@@ -2,6 +2,7 @@
  * Makes a set of files what runs: compiled as a whole, applied route by route. A faulty document leaves its route as it runs; what is
  * wrong is told and logged.
  */
+import { compileJsonSchema } from "#adapters/mconnect-events/schema.ts";
 import type { Bus } from "#bus/bus.ts";
 import { asBusError } from "#bus/errors.ts";
 import { compileRoutes } from "#bus/route/compile.ts";
@@ -28,6 +29,7 @@ export function createFileRunner(parts: RunParts): FileRunner {
         schemaIds: parts.schemas.idOf,
         lookup: parts.schemas.lookup,
         xmlToJson,
+        jsonSchema: compileJsonSchema,
       });
       await parts.schemas.settled();
       const kept = keepRunning(

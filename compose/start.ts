@@ -7,6 +7,7 @@ import { createWebClient } from "#adapters/web/client.ts";
 import { createWebHost } from "#adapters/web/host.ts";
 import { createAdmin } from "#bus/admin-bus.ts";
 import { createBus } from "#bus/bus.ts";
+import { noticeAppends } from "#bus/events/notice.ts";
 import { startKeeper } from "#bus/keep/keeper.ts";
 import type { Settings } from "#config/settings.ts";
 import { adminApi } from "#console/api.ts";
@@ -16,6 +17,7 @@ import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
 import { openEngines } from "./engines.ts";
 import { watchGivenUp } from "./given-up.ts";
+import { openEvents } from "./events.ts";
 import { openEvidence } from "./evidence.ts";
 import { identifierRules } from "./identifiers.ts";
 import { acceptHazards } from "./hazards.ts";
@@ -105,7 +107,8 @@ async function start(
   const authority = await stampAuthority({ settings, keys, host, own: host.address.http, client: stampers, clock: systemClock });
   const evidence = await openEvidence({ ...engines, settings, authority, clock: systemClock, keys, onError });
   closers.push(() => evidence.close());
-  const { journal } = evidence;
+  const noticed = noticeAppends(evidence.journal);
+  const { journal } = noticed;
   const registryServer = served && (await startRegistryServer(served, { host: settings.host, port: settings.registryPort }));
   closers.push(() => registryServer?.close());
   const schemas = await openSchemas({ registry, texts, clock: systemClock, shared: leases !== undefined, onError });
@@ -130,6 +133,7 @@ async function start(
     onError,
   });
   closers.push(() => bus.close());
+  closers.push(await openEvents({ host, bus, noticed, store, clock: systemClock, leases, onError }));
   const { reloader, changes } = await openChanges({
     bus,
     schemas,
