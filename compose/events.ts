@@ -21,8 +21,15 @@ export type EventsParts = Readonly<{
 /** Gives what ends it. */
 export async function openEvents(parts: EventsParts): Promise<() => Promise<void>> {
   const { bus, noticed, host, clock, onError } = parts;
-  const { quotas, view, stopping } = bus;
-  const { journal, listen } = noticed;
-  const desk = await openDesk({ ...parts, journal, listen, quotas, view, stopping, jsonSchema: compileJsonSchema });
+  const { journal } = noticed;
+  const desk = await openDesk({
+    ...parts,
+    journal,
+    listen: (published) => noticed.listen(published),
+    quotas: bus.quotas,
+    view: () => bus.view(),
+    stopping: () => bus.stopping(),
+    jsonSchema: compileJsonSchema,
+  });
   return mountEvents({ host, desk, clock, onError });
 }

@@ -66,8 +66,9 @@ function structured(text: string, given: boolean): EventIn {
     if (name === "data_base64") throw bad("data_base64 is not taken here: this type's data is JSON, send it as data");
     const value: unknown = JSON.parse(raw);
     if (value === null) continue; // as if it was not there, says the format
-    if (typeof value === "object") throw bad(`the attribute ${name.slice(0, 64)} is no text, whole number or boolean`);
-    attributes.set(name, String(value));
+    if (typeof value !== "string" && typeof value !== "boolean" && !Number.isSafeInteger(value))
+      throw bad(`the attribute ${name.slice(0, 64)} is no text, whole number or boolean`);
+    attributes.set(name, typeof value === "string" ? value : raw);
   }
   const data = members.get("data");
   if (data === undefined) throw bad("the event has no data");

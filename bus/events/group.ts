@@ -11,7 +11,7 @@ import type { Grant } from "../route/runtime.ts";
 import type { Cursor, CursorName, Cursors } from "./cursor.ts";
 import { personalOf, render, type Personal, type Rendered } from "./outgoing.ts";
 import { partitionOfKey } from "./partition.ts";
-import { createProgress, type Progress } from "./progress.ts";
+import { createProgress } from "./progress.ts";
 import { createShare, type Shared } from "./share.ts";
 import type { Tail } from "./tail.ts";
 import type { KnownType, KnownTypes } from "./types.ts";
@@ -70,14 +70,12 @@ export async function openGroup(parts: GroupParts, name: CursorName): Promise<Gr
   const { clock, journal, tail } = parts;
   const stop = new AbortController();
   const share = createShare<Ready, Member>();
-  let progress: Progress | undefined;
   const cursor: Cursor = await parts.cursors.open(
     name,
     () => beginning(parts, name),
-    () => progress?.document() ?? { next: 0, done: [] },
+    () => place.document(),
   );
   const place = createProgress(cursor.at);
-  progress = place;
   let room = Promise.withResolvers<void>();
 
   const wake = (): void => {
@@ -85,7 +83,7 @@ export async function openGroup(parts: GroupParts, name: CursorName): Promise<Gr
   };
   const fail = (error: unknown): void => {
     const failed = asBusError(error);
-    if (failed.code === "store-conflict") for (const member of [...share.members]) member.end(taken(name));
+    if (failed.code === "store-conflict") for (const member of share.members.slice()) member.end(taken(name));
     else parts.onError(error, `events of ${name.system}, group ${name.group}`);
   };
 

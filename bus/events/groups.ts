@@ -57,7 +57,7 @@ export function createGroups({ clock, leases, open }: GroupsParts): Groups {
       const entry = entries.get(key);
       if (!entry || --entry.users > 0) return;
       entries.delete(key);
-      const end = entry.opened.then(({ group, hold }) => group.close().finally(() => hold?.release()));
+      const end = entry.opened.then(({ group, hold }) => group.close().finally(async () => hold?.release()));
       closing.set(key, end);
       await end.finally(() => closing.delete(key));
     },

@@ -133,7 +133,7 @@ describe("a group through any life", () => {
           else if (one.do === "save") written = progress.document();
           else die();
         }
-        for (const member of [...share.members]) leave(member);
+        for (const member of share.members.slice()) leave(member);
         share.join(9);
         while (take(9));
         confirm(9);

@@ -61,13 +61,19 @@ export function createTail(journal: Journal, clock: Clock): Tail {
     from = next = Math.max(at, newest - PAGE);
   };
 
+  /** Looks until the ring has come past a position, or there is no more. */
+  const catchUp = async (at: number): Promise<void> => {
+    let before = -1;
+    while (before < next && next <= at) {
+      before = next;
+      await (fetching ??= fetch().finally(() => (fetching = undefined)));
+    }
+  };
+
   return {
     async read(at) {
       if (from < 0) await (fetching ??= begin(at).finally(() => (fetching = undefined)));
-      for (let before = -1; at >= next && before < next;) {
-        before = next;
-        await (fetching ??= fetch().finally(() => (fetching = undefined)));
-      }
+      await catchUp(at);
       if (at < from) return page(at);
       if (at >= next) return { records: [], next: at };
       const records = ring.slice(firstFrom(ring, at), firstFrom(ring, at) + PAGE);
