@@ -57,11 +57,19 @@ export function createGroups({ clock, leases, open }: GroupsParts): Groups {
       const entry = entries.get(key);
       if (!entry || --entry.users > 0) return;
       entries.delete(key);
-      const end = entry.opened.then(({ group, hold }) => group.close().finally(async () => hold?.release()));
+      const end = entry.opened.then(({ group, hold }) => closed(group, hold));
       closing.set(key, end);
       await end.finally(() => closing.delete(key));
     },
   };
+}
+
+async function closed(group: Group, hold: Hold | undefined): Promise<void> {
+  try {
+    await group.close();
+  } finally {
+    await hold?.release();
+  }
 }
 
 const elsewhere = ({ group }: CursorName): BusError =>

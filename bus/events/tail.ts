@@ -63,11 +63,10 @@ export function createTail(journal: Journal, clock: Clock): Tail {
 
   /** Looks until the ring has come past a position, or there is no more. */
   const catchUp = async (at: number): Promise<void> => {
-    let before = -1;
-    while (before < next && next <= at) {
-      before = next;
-      await (fetching ??= fetch().finally(() => (fetching = undefined)));
-    }
+    if (next > at) return;
+    const before = next;
+    await (fetching ??= fetch().finally(() => (fetching = undefined)));
+    if (next > before) await catchUp(at);
   };
 
   return {
