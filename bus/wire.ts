@@ -33,6 +33,8 @@ export type SoapFault = Readonly<{
   side: "sender" | "receiver";
   /** Sub-code or qualified code of the sender of the fault. */
   code: string;
+  /** A standard's own code for it, which then stands where the receiver looks first. */
+  standard?: Readonly<{ ns: string; prefix: string; local: string }>;
   text: string;
   detail?: readonly Readonly<{ name: string; text: string }>[];
 }>;
@@ -200,6 +202,8 @@ export type HttpInletSettings = Readonly<{
   binding: SourceBinding;
   /** HTTP headers kept with the message; undefined = every business header. */
   headers?: readonly string[];
+  /** Undefined = a signed body is no JSON. */
+  signatures?: Signatures;
   limits: EdgeLimits;
 }>;
 
@@ -257,6 +261,10 @@ export type SoapOutletSettings = Readonly<{
   callContext: "soap" | "http" | "both" | "none";
   headers: Readonly<Record<string, string>>;
   maxBytes: number;
+  /** Signs what is sent. */
+  sign?: (envelope: Uint8Array) => Promise<Uint8Array>;
+  /** Answers must be signed by these; asked for each answer. */
+  check?: () => SignatureCheck;
 }>;
 
 /** The Authorization header of calls to one provider, where it changes with time. */
@@ -287,11 +295,4 @@ export type HttpOutletSettings = Readonly<{
   maxBytes: number;
   /** Closes with the outlet: a client of its own, for a certificate of its own. */
   owns?: Readonly<{ close(): Promise<void> }>;
-}>;
-
-export type FileOutletSettings = Readonly<{
-  directory: string;
-  /** End of each file's name, for example `.json`. */
-  suffix: string;
-  codec: Codec;
 }>;

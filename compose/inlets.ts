@@ -3,6 +3,7 @@ import { Cron } from "croner";
 import { createFileInlet } from "#adapters/file/inlet.ts";
 import { createHttpInlet } from "#adapters/http/inlet.ts";
 import { createSoapInlet } from "#adapters/soap/inlet.ts";
+import type { Signatures } from "#bus/edge/signatures.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Inlet } from "#bus/ports.ts";
 import type { Route, Source } from "#bus/route/runtime.ts";
@@ -14,7 +15,7 @@ import type { TopicEdges } from "./topics.ts";
 
 const LIMITS: EdgeLimits = { maxBytes: 10 * 1024 * 1024, maxInFlight: 512 };
 
-export type InletParts = OneNodeParts & Readonly<{ host: WebHost; dataDir: string; topics: TopicEdges }>;
+export type InletParts = OneNodeParts & Readonly<{ host: WebHost; dataDir: string; topics: TopicEdges; signatures: Signatures }>;
 
 /** The inlet of one source; undefined where the source is a topic, which branches read by themselves. */
 export function createInlet(parts: InletParts, route: Route, source: Source): Inlet | undefined {
@@ -29,6 +30,7 @@ export function createInlet(parts: InletParts, route: Route, source: Source): In
         path: pathOf(route, source) ?? "",
         service,
         bindings: new Map([[operation, binding]]),
+        signatures: parts.signatures,
         limits: LIMITS,
       });
     }
@@ -42,6 +44,7 @@ export function createInlet(parts: InletParts, route: Route, source: Source): In
         codec,
         replyCodec: source.binding.replyCodec,
         binding,
+        signatures: parts.signatures,
         limits: LIMITS,
       });
     }

@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import { createFileOutlet } from "#adapters/file/outlet.ts";
 import { createSoapOutlet } from "#adapters/soap/outlet.ts";
 import type { Guard } from "#adapters/web/outbound.ts";
+import { OASIS_STYLE, type Signatures } from "#bus/edge/signatures.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Clock, Outlet } from "#bus/ports.ts";
 import type { Branch, Route } from "#bus/route/runtime.ts";
@@ -20,6 +21,7 @@ export type OutletParts = Readonly<{
   dataDir: string;
   secret: (name: string) => string;
   topics: TopicEdges;
+  signatures: Signatures;
   /** A developer's machine: connections may be without TLS. */
   development: boolean;
   guard: Guard;
@@ -83,6 +85,8 @@ function soap(parts: OutletParts, route: Route, branch: Branch, address: string)
     callContext: (text(options, "callContext") ?? "soap") as SoapOutletSettings["callContext"],
     headers: headers(parts, options),
     maxBytes: MAX_BYTES,
+    ...(options["sign"] === true && { sign: (envelope) => parts.signatures.signEnvelope(envelope, OASIS_STYLE) }),
+    ...(options["verify"] === true && { check: () => parts.signatures.check(branch.system) }),
   });
 }
 

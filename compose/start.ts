@@ -31,6 +31,7 @@ import { openSchemas } from "./schemas.ts";
 import { secrets } from "./secrets.ts";
 import { stampAuthority } from "./stamps.ts";
 import { adminToken } from "./token.ts";
+import { createSignatures, validNow } from "./signatures.ts";
 import { createTopicEdges } from "./topics.ts";
 import { version } from "./version.ts";
 
@@ -119,14 +120,25 @@ async function start(
   const development = settings.environment === "development";
   const topics = createTopicEdges({ settings, clock: systemClock, onError });
   closers.push(() => topics.close());
+  const signatures = createSignatures({
+    systems: () => bus.view().systems,
+    certificatesOf: (system) => validNow(bus.view().systems.get(system)),
+    openKey: () => keys.messages(settings.signatures.key),
+    clock: systemClock,
+    window: settings.signatures,
+  });
   const bus = await createBus({
     clock: systemClock,
     journal,
     transport,
     store,
     outlets: (route, branch) =>
-      createOutlets({ client, dataDir, secret: secrets(process.env), topics, development, guard, clock: systemClock }, route, branch),
-    inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics }, route, source),
+      createOutlets(
+        { client, dataDir, secret: secrets(process.env), topics, signatures, development, guard, clock: systemClock },
+        route,
+        branch,
+      ),
+    inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics, signatures }, route, source),
     leases,
     identifiers: identifierRules(settings.checkDigits, log, systemClock),
     mayTake: () => evidence.mayTake(),

@@ -124,6 +124,7 @@ describe("settings", () => {
       journalAge: undefined,
       journalBytes: undefined,
       forgetAfter: 604_800_000,
+      signatures: { key: "rsa", skew: 60_000, maxAge: 900_000 },
       natsUrl: undefined,
       natsSync: "interval",
       amqpUrl: undefined,

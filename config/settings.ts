@@ -28,6 +28,8 @@ export type Settings = Readonly<{
   journalBytes: number | undefined;
   /** Milliseconds of running after which a consumer group that no process has is forgotten. */
   forgetAfter: number;
+  /** Kind of the key that signs messages; milliseconds that clocks may differ, and that a signed message counts at most. */
+  signatures: Readonly<{ key: "rsa" | "ecdsa"; skew: number; maxAge: number }>;
   natsUrl: string | undefined;
   /** `always`: the operator's word that each NATS server writes to disk before it confirms; a server does not tell it. */
   natsSync: "always" | "interval";
@@ -68,6 +70,9 @@ export const KNOWN: readonly string[] = [
   "MBUS_TSA_CA",
   "MBUS_TSA_SECONDS",
   "MBUS_TSA_HOURS",
+  "MBUS_SIGNATURE_KEY",
+  "MBUS_SIGNATURE_SKEW",
+  "MBUS_SIGNATURE_MINUTES",
 ];
 
 /** On a developer's machine providers are neighbours. */
@@ -138,6 +143,11 @@ export function readSettings(env: Env): Settings {
     faults.texts.push("MBUS_TSA_URL needs MBUS_TSA_CA: the file with the authority's certificate in PEM, from a source you trust");
   const tsaEvery = whole(env, "MBUS_TSA_SECONDS", 60, 86_400, faults) * 1000;
   const tsaLongest = whole(env, "MBUS_TSA_HOURS", 4, 168, faults) * 3_600_000;
+  const signatures = {
+    key: word(env, "MBUS_SIGNATURE_KEY", ["rsa", "ecdsa"] as const, faults),
+    skew: whole(env, "MBUS_SIGNATURE_SKEW", 60, 600, faults) * 1000,
+    maxAge: whole(env, "MBUS_SIGNATURE_MINUTES", 15, 1440, faults) * 60_000,
+  };
   const mongodbDatabase = matching(env, "MONGODB_DATABASE", "mbus", /^[A-Za-z0-9_-]{1,38}$/, "letters, digits, `_` and `-`", faults);
   if (faults.texts.length > 0) {
     throw new BusError("configuration", `environment variables: ${faults.texts.join("; ")}`, {
@@ -159,6 +169,7 @@ export function readSettings(env: Env): Settings {
     journalAge: journalDays === undefined ? undefined : journalDays * DAY,
     journalBytes: journalGib === undefined ? undefined : journalGib * GIB,
     forgetAfter: forgetDays * DAY,
+    signatures,
     natsUrl,
     natsSync,
     amqpUrl,

@@ -4,8 +4,15 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
-import type { FileOutletSettings } from "#bus/wire.ts";
+import type { Codec } from "#bus/wire.ts";
 import { syncDirectory } from "./finish.ts";
+
+export type FileOutletSettings = Readonly<{
+  directory: string;
+  /** End of each file's name, for example `.json`. */
+  suffix: string;
+  codec: Codec;
+}>;
 
 /** A repeated delivery writes the same file again. Throws attempt-timeout and endpoint-unavailable. */
 export function createFileOutlet(settings: FileOutletSettings): Outlet {

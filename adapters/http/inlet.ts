@@ -4,7 +4,7 @@ import { asBusError, BusError } from "#bus/errors.ts";
 import type { Accept, Inlet, Outcome } from "#bus/ports.ts";
 import type { HttpInletSettings, WebRequest, WebResponse } from "#bus/wire.ts";
 import { problemAnswer } from "./problem.ts";
-import { readRequest } from "./request.ts";
+import { isJws, mediaTypeOf, readRequest } from "./request.ts";
 
 /** `drain`: milliseconds that `close` waits for messages still in the bus. */
 export function createHttpInlet(settings: HttpInletSettings, drain = 10_000): Inlet {
@@ -18,10 +18,22 @@ export function createHttpInlet(settings: HttpInletSettings, drain = 10_000): In
 async function answer(settings: HttpInletSettings, accept: Accept, request: WebRequest): Promise<WebResponse> {
   const inbound = readRequest(request, settings);
   try {
-    return outcomeAnswer(settings, await accept(inbound, request.signal));
+    const outcome = await accept(inbound, request.signal);
+    return await signed(settings, request, outcomeAnswer(settings, outcome));
   } catch (error) {
-    return problemAnswer(asBusError(error), request.path, inbound.traceparent);
+    return signed(settings, request, problemAnswer(asBusError(error), request.path, inbound.traceparent));
   }
+}
+
+/** Who signs its messages, or has to, gets signed answers; as JSON where the question came so, a problem always as what it is. */
+async function signed(settings: HttpInletSettings, request: WebRequest, answer: WebResponse): Promise<WebResponse> {
+  const { signatures } = settings;
+  const type = mediaTypeOf(request.headers["content-type"]);
+  if (signatures === undefined || answer.body === undefined || !(isJws(type, request.body) || signatures.required(request.system)))
+    return answer;
+  const inside = (answer.headers?.["content-type"] ?? "").replace(/^application\//, "");
+  const outside = inside === "json" && type === "application/json" ? type : "application/jose";
+  return { ...answer, headers: { ...answer.headers, "content-type": outside }, body: await signatures.writeJws(answer.body, inside) };
 }
 
 function outcomeAnswer(settings: HttpInletSettings, outcome: Outcome): WebResponse {

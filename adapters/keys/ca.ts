@@ -9,6 +9,7 @@ import { BusError } from "#bus/errors.ts";
 import type { Signer } from "#bus/ports.ts";
 import { issueCertificate, type KeyPair } from "./issue.ts";
 import { readPair, writePair } from "./files.ts";
+import { openMessageSigner, type MessageSigner } from "./message.ts";
 import { openLogKey, openSeal, type LogKey } from "./seal.ts";
 
 export type { KeyPair } from "./issue.ts";
@@ -23,6 +24,8 @@ export type Keys = Readonly<{
   log: LogKey;
   /** Key of the time-stamping authority for development, made when it is first asked for. */
   stamps(): Promise<KeyPair>;
+  /** Opens the key that signs messages; RSA, or P-256 where all clients know ECDSA. */
+  messages(kind: "rsa" | "ecdsa"): Promise<MessageSigner>;
   /** A system certificate: CN = system id, O = the institution's IDNO. Each one has a serial number of its own. */
   issue(systemId: string, institutionIdno: string): Promise<KeyPair>;
   /** System id of a certificate that this authority issued and that is valid now; undefined otherwise. */
@@ -71,6 +74,7 @@ export async function openKeys(dataDir: string): Promise<Keys> {
         issuer: authority,
       });
     },
+    messages: (kind) => openMessageSigner(directory, authority, kind),
     async issue(systemId, institutionIdno) {
       if (!SYSTEM_ID.test(systemId))
         throw new BusError("configuration", `"${systemId}" is no system id; write <institution>/<system> in lower case`);

@@ -1,4 +1,4 @@
-/** Makes P-256 keys and X.509 v3 certificates (RFC 5280) with node:crypto. */
+/** Makes keys (P-256, or RSA where old clients must verify) and X.509 v3 certificates (RFC 5280) with node:crypto. */
 import {
   createHash,
   createPrivateKey,
@@ -22,6 +22,8 @@ export type CertificateFor = Readonly<{
   organization: string;
   use: "authority" | "server" | "client" | "seal" | "stamp";
   names?: readonly string[];
+  /** Default: P-256. */
+  key?: "P-256" | "RSA-3072";
   days: number;
   issuer?: KeyPair;
 }>;
@@ -39,7 +41,8 @@ const KEY_USAGE: Readonly<Record<CertificateFor["use"], Der>> = {
 const generate = promisify(generateKeyPair);
 
 export async function issueCertificate(wanted: CertificateFor): Promise<KeyPair> {
-  const { publicKey, privateKey } = await generate("ec", { namedCurve: "P-256" });
+  const { publicKey, privateKey } =
+    wanted.key === "RSA-3072" ? await generate("rsa", { modulusLength: 3072 }) : await generate("ec", { namedCurve: "P-256" });
   const subject = nameOf(wanted.name, wanted.organization);
   const issuer = wanted.issuer === undefined ? { name: subject, key: privateKey, publicKey } : issuerOf(wanted.issuer);
   // Clocks of machines differ: a certificate that begins in the future is refused.

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { SaxesParser } from "saxes";
 import { describe, expect, it } from "vitest";
-import { BusError, type ErrorClass } from "#bus/errors.ts";
+import { BusError, type ErrorClass, type ErrorCode } from "#bus/errors.ts";
 import { compileSoapService } from "#bus/contract/xml/soap.ts";
 import { joinPath } from "#bus/contract/xml/schema.ts";
 import { everyError } from "#test/harness/every-error.ts";
@@ -30,6 +30,18 @@ const TABLE: Readonly<Record<ErrorClass, readonly [side: "sender" | "receiver", 
   internal: ["receiver", 500, 500],
 };
 
+/** Codes of WS-Security 1.0 §12 for what is wrong with a signature: they stand where a client of that standard looks. */
+const STANDARD: Readonly<Partial<Record<ErrorCode, string>>> = {
+  "signature-missing": "wsse:InvalidSecurity",
+  "signature-shape": "wsse:InvalidSecurity",
+  "signature-algorithm": "wsse:UnsupportedAlgorithm",
+  "signature-coverage": "wsse:InvalidSecurity",
+  "signature-key": "wsse:FailedAuthentication",
+  "signature-wrong": "wsse:FailedCheck",
+  "signature-expired": "wsu:MessageExpired",
+  "signature-replayed": "wsse:InvalidSecurity",
+};
+
 const textOf = (answer: ReturnType<typeof faultAnswer>): string => Buffer.from(answer.body ?? "").toString();
 
 describe("every error", () => {
@@ -49,8 +61,13 @@ describe("every error", () => {
     expect(answer.headers?.["x-message-id"]).toBe("m-1");
     expect(answer.headers?.["retry-after"]).toBe(answer.status === 503 ? "1" : undefined);
     expect(xml).toContain(
-      version === "1.1" ? `<faultcode>${words[side]}</faultcode>` : `<soap:Code><soap:Value>${words[side]}</soap:Value>`,
+      version === "1.1"
+        ? STANDARD[code] === undefined
+          ? `<faultcode>${words[side]}</faultcode>`
+          : `">${STANDARD[code]}</faultcode>`
+        : `<soap:Code><soap:Value>${words[side]}</soap:Value>`,
     );
+    if (version === "1.2" && STANDARD[code] !== undefined) expect(xml).toContain(`">${STANDARD[code]}</soap:Value><soap:Subcode>`);
     expect(xml).toContain(
       version === "1.1" ? `<m:code xmlns:m="urn:mconnect-bus:fault">mbus:${code}</m:code>` : `>m:${code}</soap:Value></soap:Subcode>`,
     );
@@ -64,7 +81,8 @@ describe("every error", () => {
   it.each(everyError)("$code reads back, in both versions, as a fault of the provider with a code to route by", ({ error }) => {
     for (const version of ["1.1", "1.2"] as const) {
       const back = refusal(() => service.readReply("GetPerson", Buffer.from(textOf(faultAnswer(service, version, error)))));
-      expect([back.code, back.providerCode]).toEqual(["provider-fault", version === "1.1" ? `mbus:${error.code}` : error.code]);
+      const own = version === "1.1" ? `mbus:${error.code}` : error.code;
+      expect([back.code, back.providerCode]).toEqual(["provider-fault", STANDARD[error.code]?.replace(/^.*:/u, "") ?? own]);
     }
   });
 });

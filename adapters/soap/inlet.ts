@@ -19,10 +19,18 @@ export function createSoapInlet(settings: SoapInletSettings, drain = 10_000): In
 async function answer(settings: SoapInletSettings, accept: Accept, request: WebRequest): Promise<WebResponse> {
   const soap = readRequest(request, settings);
   try {
-    return replyAnswer(settings, soap, await accept(soap.inbound, request.signal));
+    const outcome = await accept(soap.inbound, request.signal);
+    return await signed(settings, soap, replyAnswer(settings, soap, outcome));
   } catch (error) {
-    return faultAnswer(settings.service, soap.version, asBusError(error), soap.inbound.id);
+    return signed(settings, soap, faultAnswer(settings.service, soap.version, asBusError(error), soap.inbound.id));
   }
+}
+
+/** Replies and faults alike: who signs its messages gets signed answers. */
+async function signed(settings: SoapInletSettings, soap: SoapRequest, answer: WebResponse): Promise<WebResponse> {
+  const { signatures } = settings;
+  if (signatures === undefined || soap.style === undefined || !(answer.body instanceof Uint8Array)) return answer;
+  return { ...answer, body: await signatures.signEnvelope(answer.body, soap.style, soap.messageId) };
 }
 
 function replyAnswer(settings: SoapInletSettings, soap: SoapRequest, outcome: Outcome): WebResponse {

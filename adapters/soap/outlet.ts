@@ -19,7 +19,8 @@ export function createSoapOutlet(settings: SoapOutletSettings): Outlet {
     endpoint: address,
     async send(message: Message, signal: AbortSignal) {
       const { envelope, value } = message;
-      const body = service.writeRequest(version, operation, value, inSoap ? envelope.call : undefined);
+      const plain = service.writeRequest(version, operation, value, inSoap ? envelope.call : undefined);
+      const body = settings.sign === undefined ? plain : await settings.sign(plain);
       const headers = writeHeaderFacts(envelope, inHttp, { ...fixed });
       return readAnswer(settings, await settings.client.request({ method: "POST", url: address, headers, body, maxBytes }, signal));
     },
@@ -45,7 +46,7 @@ function readAnswer(settings: SoapOutletSettings, reply: WebReply): AvroRecord |
     throw invalid("it is not XML by its Content-Type", undefined);
   }
   try {
-    const value = settings.service.readReply(settings.operation, reply.body);
+    const value = settings.service.readReply(settings.operation, reply.body, settings.check?.());
     if (good) return value;
   } catch (error) {
     // A fault counts with any status; a document that cannot be read does not explain a bad status.

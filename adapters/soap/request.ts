@@ -3,10 +3,19 @@ import { asBusError, BusError } from "#bus/errors.ts";
 import { CALL_NAMES, checkId, mergeCall, readHeaderFacts } from "#bus/edge/headers.ts";
 import type { AvroRecord, CallContext } from "#bus/envelope.ts";
 import type { Inbound } from "#bus/ports.ts";
+import { OASIS_STYLE, type SignatureStyle, type Signatures } from "#bus/edge/signatures.ts";
 import type { SoapInletSettings, SoapMessage, SoapVersion, SourceBinding, WebRequest } from "#bus/wire.ts";
 import { checkAction, readMedia, versionOf, type Media } from "./media.ts";
 
-export type SoapRequest = Readonly<{ version: SoapVersion; operation: string | undefined; inbound: Inbound }>;
+export type SoapRequest = Readonly<{
+  version: SoapVersion;
+  operation: string | undefined;
+  inbound: Inbound;
+  /** wsa:MessageID, which a signed answer names. */
+  messageId: string | undefined;
+  /** How the answer is signed, where it is: as the message was, or as the sender's registration demands. */
+  style: SignatureStyle | undefined;
+}>;
 
 /** An inbound while it is put together: what the sender did not say is left out. */
 type Draft = { -readonly [K in keyof Inbound]: Inbound[K] };
@@ -36,11 +45,12 @@ export function readRequest(request: WebRequest, settings: SoapInletSettings): S
     const media = readMedia(mediaType);
     if (request.body.byteLength > settings.limits.maxBytes)
       throw new BusError("message-too-large", `a message may have at most ${settings.limits.maxBytes} bytes`);
-    message = settings.service.readRequest(request.body);
+    message = settings.service.readRequest(request.body, settings.signatures?.check(request.system));
     version = message.version;
     const merged = mergeCall(callOf(message), http.call);
     call = merged.call;
     fault ??= merged.fault;
+    if (message.signed?.covers === "message") checkCarrier(message, call);
     checkMessage(message, media, request, settings);
   } catch (error) {
     fault ??= asBusError(error);
@@ -68,7 +78,41 @@ export function readRequest(request: WebRequest, settings: SoapInletSettings): S
   if (correlationId !== undefined) inbound.correlationId = correlationId;
   if (http.traceparent !== undefined) inbound.traceparent = http.traceparent;
   if (http.waits !== undefined) inbound.waits = http.waits;
-  return { version, operation, inbound };
+  if (message?.signed !== undefined) inbound.signed = message.signed;
+  return {
+    version,
+    operation,
+    inbound,
+    messageId: goodId(message, MESSAGE_ID),
+    style: styleOf(message, fault, request, settings.signatures),
+  };
+}
+
+function styleOf(
+  message: SoapMessage | undefined,
+  fault: BusError | undefined,
+  request: WebRequest,
+  signatures: Signatures | undefined,
+): SignatureStyle | undefined {
+  if (signatures === undefined) return undefined;
+  if (message?.signed !== undefined) return message.signed.style;
+  const meant =
+    fault !== undefined && Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength).includes(SECURITY);
+  return meant || signatures.required(request.system) ? OASIS_STYLE : undefined;
+}
+
+/** Stands in every message that means to be signed, also in one that cannot be read. */
+const SECURITY = "oasis-200401-wss-wssecurity-secext-1.0.xsd";
+
+/** What is signed as a whole brings its call context under the signature, not beside it. Throws signature-coverage. */
+function checkCarrier(message: SoapMessage, call: CallContext): void {
+  const signed = callOf(message);
+  for (const [key, name] of CALL_NAMES)
+    if (call[key] !== undefined && signed[key] === undefined)
+      throw new BusError(
+        "signature-coverage",
+        `${name} comes as an HTTP header, which the signature does not cover; send it as a signed SOAP header`,
+      );
 }
 
 function sourceOf(settings: SoapInletSettings, operation: string | undefined): Readonly<{ route: string | undefined; name: string }> {

@@ -59,6 +59,11 @@ const outlet: OptionsSchema = {
       description:
         "How CallingUser, CallingEntity, CallBasis and CallReason are sent: as SOAP headers in https://mconnect.gov.md (default), as HTTP headers, both, or not at all.",
     },
+    sign: { type: "boolean", description: "Sign each request with the bus's key for messages (WS-Security)." },
+    verify: {
+      type: "boolean",
+      description: "Take only answers that are signed with a certificate that the receiving system has registered.",
+    },
     headers: {
       type: "object",
       additionalProperties: { type: "string", "x-secret": true },

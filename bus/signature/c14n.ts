@@ -125,7 +125,8 @@ const SURROGATE = /[\ud800-\udfff]/;
 const TEXT: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;" };
 const VALUE: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;" };
 
-function escapeText(text: string): string {
+/** Text as canonical XML writes it. */
+export function escapeText(text: string): string {
   return /[&<>\r]/.test(text) ? text.replace(/[&<>\r]/g, (char) => TEXT[char] ?? char) : text;
 }
 

@@ -23,6 +23,13 @@ export const PIKA: Tool = {
   works: () => succeeds("/usr/bin/python3", "-c", "import pika"),
 };
 
+export const XMLSEC: Tool = { name: "xmlsec1", packages: ["xmlsec1"], works: () => succeeds("xmlsec1", "--version") };
+export const PYTHON_XMLSEC: Tool = {
+  name: "python3-xmlsec",
+  packages: ["python3-xmlsec"],
+  works: () => succeeds("/usr/bin/python3", "-c", "import xmlsec"),
+};
+
 export const STRACE: Tool = { name: "strace", packages: ["strace"], works: () => succeeds("strace", "-qq", "-o", "/dev/null", "true") };
 
 /** True when the tool is there. In CI a tool that cannot be had is a failure; on a user's machine its tests are skipped by name. */

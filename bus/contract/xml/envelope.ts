@@ -191,14 +191,18 @@ export function faultPayload(version: SoapVersion, fault: SoapFault): string {
     .join("");
   const detail = `<m:code xmlns:m="${FAULT_NS}">${printText(clean(fault.code))}</m:code>${items === "" ? "" : `<m:items xmlns:m="${FAULT_NS}">${items}</m:items>`}`;
   const text = printText(clean(fault.text));
+  const { standard } = fault;
+  const qname = standard && `xmlns:${standard.prefix}="${printAttribute(standard.ns)}">${standard.prefix}:${standard.local}`;
   if (version === "1.1") {
     const side = fault.side === "sender" ? "Client" : "Server";
-    return `<soap:Fault><faultcode>soap:${side}</faultcode><faultstring>${text}</faultstring><detail>${detail}</detail></soap:Fault>`;
+    const code = qname === undefined ? `<faultcode>soap:${side}</faultcode>` : `<faultcode ${qname}</faultcode>`;
+    return `<soap:Fault>${code}<faultstring>${text}</faultstring><detail>${detail}</detail></soap:Fault>`;
   }
   const side = fault.side === "sender" ? "Sender" : "Receiver";
   // Its own prefix, if it has one, gives way to the prefix of its namespace.
   const local = /^(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)$/.exec(fault.code)?.[1];
-  const subcode = local === undefined ? "" : `<soap:Subcode><soap:Value xmlns:m="${FAULT_NS}">m:${local}</soap:Value></soap:Subcode>`;
+  const values = [qname, local === undefined ? undefined : `xmlns:m="${FAULT_NS}">m:${local}`].filter((value) => value !== undefined);
+  const subcode = values.reduceRight((inner, value) => `<soap:Subcode><soap:Value ${value}</soap:Value>${inner}</soap:Subcode>`, "");
   return (
     `<soap:Fault><soap:Code><soap:Value>soap:${side}</soap:Value>${subcode}</soap:Code>` +
     `<soap:Reason><soap:Text xml:lang="en">${text}</soap:Text></soap:Reason><soap:Detail>${detail}</soap:Detail></soap:Fault>`
