@@ -28,6 +28,7 @@ import { outboundGuard } from "./outbound.ts";
 import { createOutlets } from "./outlets.ts";
 import { startWorld, type SampleProgram } from "./samples.ts";
 import { openSchemas } from "./schemas.ts";
+import { mountReceipts } from "./receipts.ts";
 import { secrets } from "./secrets.ts";
 import { stampAuthority } from "./stamps.ts";
 import { adminToken } from "./token.ts";
@@ -193,6 +194,7 @@ async function start(
   });
   host.mount("admin", "/api/v1", adminApi(admin, adminToken(dataDir)));
   mountCommands(host, bus);
+  mountReceipts(host, { journal, evidence });
   closers.push(
     mountHealth(host, {
       bus: () => bus,
