@@ -4,8 +4,10 @@ import { authorise, indexGrants } from "./access/grants.ts";
 import { createQuotaPool } from "./access/quota-pool.ts";
 import { createQuotas, type Quotas } from "./access/quota.ts";
 import { createSharedQuotas } from "./access/shared-quota.ts";
+import { createAudit, NO_AUDIT } from "./audit/audit.ts";
 import { redeem } from "./claim-check.ts";
 import type { Leases } from "./cluster/lease.ts";
+import type { ContractType } from "./contract/contract.ts";
 import { createCommands, type Commands } from "./commands.ts";
 import { createDeadLetters, type DeadLetterAdmin, type Recheck } from "./delivery/deadletters.ts";
 import { createEndpoints, type Endpoints } from "./delivery/endpoints.ts";
@@ -31,6 +33,8 @@ export type BusParts = Readonly<{
   inlet: (route: Route, source: Source) => Inlet | undefined;
   /** For what one process of a cluster may do at a time; undefined = this is the only one. */
   leases?: Leases | undefined;
+  /** Type of audit events (AUDIT_CONTRACT); undefined = nothing is audited. */
+  audit?: ContractType | undefined;
   /** What a wrong check digit of an IDNP or IDNO does; undefined = nothing. */
   identifiers?: IdentifierRules | undefined;
   /** Throws while nothing may be taken, with the reason. */
@@ -75,6 +79,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
       return view.routes.get(route.id)?.reduceReply(grant, value) ?? value;
     },
   });
+  const audit = parts.audit ? createAudit(parts.audit, () => view) : NO_AUDIT;
   const gatherer = await createGatherer({ clock, store });
   const quotas = await quotasOf(parts);
   const context = await createStepContexts({ clock, journal, store, view: () => view, accept: () => accept });
@@ -86,6 +91,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     quotas,
     commands,
     identifiers: parts.identifiers ?? LENIENT,
+    audit,
     view: () => view,
     stopping: () => stopping,
     mayTake: parts.mayTake,
@@ -102,7 +108,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     },
   });
   const inlets = new Map<string, readonly Inlet[]>();
-  const shared = { ...parts, endpoints, deadletters, commands, gatherer, context, pauses, view: () => view };
+  const shared = { ...parts, audit, endpoints, deadletters, commands, gatherer, context, pauses, view: () => view };
   // a replay is a new act: whoever sent the message must still be allowed to
   const recheck: Recheck = (route, _branch, envelope) =>
     void authorise(route, view, { system: envelope.source, call: envelope.call }, clock.now());

@@ -8,7 +8,7 @@ import { deliverQuery } from "./delivery/query.ts";
 import type { AvroRecord, Message } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
 import { digestOf, newId } from "./ids.ts";
-import { acceptedFacts, factsOf } from "./journal/facts.ts";
+import { acceptedRows, factsOf } from "./journal/facts.ts";
 import type { JournalRecord } from "./journal/record.ts";
 import type { Mutable } from "./mutable.ts";
 import type { Outcome } from "./ports.ts";
@@ -20,7 +20,8 @@ export async function exchange(parts: PipelineParts, passage: Passage, given: Me
   const { running, grant } = passage;
   const { route } = running;
   const message = seal(route.contract.request, (outcome.kind === "next" ? outcome.messages[0] : undefined) ?? given);
-  const request = parts.journal.append([acceptedFacts(route, message, grant)]);
+  const audited = parts.audit.asked(route, message, grant, message.envelope.time);
+  const request = parts.journal.append(acceptedRows(route, message, grant, audited));
   request.catch(() => undefined); // awaited with the reply's record below
   try {
     const reply = await replyTo(parts, passage, message, outcome);

@@ -2,6 +2,7 @@
 import type { IdentifierRules } from "./access/binding.ts";
 import type { GrantIndex } from "./access/grants.ts";
 import type { Quotas } from "./access/quota.ts";
+import type { Audit } from "./audit/audit.ts";
 import type { Commands } from "./commands.ts";
 import type { ContractType } from "./contract/contract.ts";
 import type { Endpoints } from "./delivery/endpoints.ts";
@@ -26,6 +27,7 @@ export type PipelineParts = Readonly<{
   quotas: Quotas;
   commands: Commands;
   identifiers: IdentifierRules;
+  audit: Audit;
   view: () => View;
   stopping: () => boolean;
   /** Throws while nothing may be taken. */

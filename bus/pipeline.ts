@@ -33,7 +33,8 @@ export function createPipeline(parts: PipelineParts): Accept {
       return await pass(parts, inbound, { id, correlationId, started, signal });
     } catch (thrown) {
       const error = asBusError(thrown);
-      await refuse(parts.journal, inbound, { id, correlationId, time: started, elapsed: parts.clock.now() - started }, error);
+      const begun = { id, correlationId, time: started, elapsed: parts.clock.now() - started };
+      await refuse(parts.journal, inbound, begun, error, parts.audit.denied(inbound, begun, error, started));
       throw error;
     }
   };

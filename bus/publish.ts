@@ -82,6 +82,7 @@ async function answer(parts: PipelineParts, passage: Passage, message: Message, 
       time: envelope.time,
       grant: passage.grant.id,
       detail: "it was handled before: its sender got the first reply",
+      ...parts.audit.asked(running.route, message, passage.grant, envelope.time),
     },
   ]);
   const out = source.out && inbound.shape !== "contract" ? await source.out(reduced, message) : reduced;

@@ -1,5 +1,6 @@
 /** A route that runs: its outlets and branches, started and stopped as one so that a reload of it touches no other. */
 import { findGrant } from "./access/grants.ts";
+import type { Audit } from "./audit/audit.ts";
 import { redeem } from "./claim-check.ts";
 import type { Commands } from "./commands.ts";
 import { startBranch, type RunningBranch } from "./delivery/branch.ts";
@@ -49,6 +50,7 @@ export type RunningParts = Readonly<{
   pauses: Pick<Pauses, "of">;
   outlets: OutletFactory;
   context: (route: string, signal: AbortSignal) => StepContext;
+  audit: Audit;
   view: () => View;
 }>;
 
@@ -130,6 +132,7 @@ async function startBranches(
         endpoints: parts.endpoints,
         clock: parts.clock,
         context: (signal) => parts.context(route.id, signal),
+        audit: parts.audit,
         redeem: (envelope) => redeem(parts.store, envelope),
         reduce: reduceFor(parts, route, branch),
         settled: route.contract.pattern === "command" ? (envelope, result) => parts.commands.settle(route, envelope, result) : undefined,

@@ -67,7 +67,7 @@ const FIND = [
   ["--entity <idno>", "on whose behalf was asked (CallingEntity)"],
   ["--system <system>", "sending system"],
   ["--contract <contract>", "contract"],
-  ["--step <step>", "accepted, replied, refused, delivered, attempt, dropped, deadletter, replayed, act"],
+  ["--step <step>", "accepted, replied, refused, delivered, attempt, dropped, deadletter, replayed, act, verified, audited"],
   ["--outcome <outcome>", "ok, denied, failed, duplicate, dropped, dead"],
   ["--from <time>", "from this time (ISO 8601, or 10m, 2h, 3d ago)"],
   ["--to <time>", "before this time"],

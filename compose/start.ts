@@ -11,7 +11,9 @@ import { noticeAppends } from "#bus/events/notice.ts";
 import { startKeeper } from "#bus/keep/keeper.ts";
 import type { Settings } from "#config/settings.ts";
 import { adminApi } from "#console/api.ts";
+import { auditActs } from "#bus/audit/acts.ts";
 import { pathOf } from "./addresses.ts";
+import { auditType } from "./audit.ts";
 import { openChanges } from "./changes.ts";
 import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
@@ -110,11 +112,12 @@ async function start(
   const evidence = await openEvidence({ ...engines, settings, authority, clock: systemClock, keys, onError });
   closers.push(() => evidence.close());
   const noticed = noticeAppends(evidence.journal);
-  const { journal } = noticed;
   const registryServer = served && (await startRegistryServer(served, { host: settings.host, port: settings.registryPort }));
   closers.push(() => registryServer?.close());
   const schemas = await openSchemas({ registry, texts, clock: systemClock, shared: leases !== undefined, onError });
   closers.push(() => schemas.close());
+  const audit = await auditType(schemas);
+  const journal = auditActs(noticed.journal, audit);
   const guard = outboundGuard(settings);
   const client = createWebClient({ guard });
   closers.push(() => client.close());
@@ -141,6 +144,7 @@ async function start(
       ),
     inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics, signatures }, route, source),
     leases,
+    audit,
     identifiers: identifierRules(settings.checkDigits, log, systemClock),
     mayTake: () => evidence.mayTake(),
     onError,

@@ -1,7 +1,7 @@
 /** From a contract file (`bus: contract/v1`) and its schema texts to the Contract the bus works with. */
 import { BusError } from "../errors.ts";
 import type { CallContext } from "../envelope.ts";
-import type { Contract, Pattern } from "./contract.ts";
+import { AUDIT_KINDS, type Contract, type Pattern } from "./contract.ts";
 import { compileType } from "./avro.ts";
 import type { CompiledType, SchemaLookup } from "./avro.ts";
 import { eachPath } from "./marks.ts";
@@ -108,6 +108,7 @@ const MEMBERS = [
   "compatibility",
   "requires",
   "subject",
+  "audit",
   "soap",
   "description",
 ];
@@ -142,6 +143,7 @@ export function compileContract(
     requires: requires(json),
     subject: subjectOf(json, request),
     soap: soapOf(json, id),
+    ...(json["audit"] === undefined ? undefined : { audit: oneOf(text(json, "audit"), AUDIT_KINDS, "audit") }),
   };
 }
 

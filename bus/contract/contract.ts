@@ -38,6 +38,10 @@ export interface ContractType {
   keyOf(value: AvroRecord): string | undefined;
 }
 
+/** Kinds of dealing with personal data that the audit journal knows. */
+export const AUDIT_KINDS = ["access", "validate", "search", "transfer", "export"] as const;
+export type AuditKind = (typeof AUDIT_KINDS)[number];
+
 export interface Contract {
   /** Id of the request, command or event type: `<domain>.<name>.v<N>`. */
   readonly id: string;
@@ -52,6 +56,8 @@ export interface Contract {
   readonly requires: readonly (keyof CallContext)[];
   /** Dotted path of the IDNP of the person the message is about. */
   readonly subject: string | undefined;
+  /** What its audit events call an exchange of personal data; absent = `access` for queries, `transfer` for the rest. */
+  readonly audit?: AuditKind;
   /** What the bus's own SOAP face is called where the contract has no WSDL of its own. */
   readonly soap: Readonly<{ namespace: string; service: string; operation: string }>;
   /** Set where the contract is a type of MConnect Events. */

@@ -2,6 +2,8 @@
  * A branch at work: its own consumer group on the topic, its own retries, failures and dead letters. A message is acknowledged only
  * when its outcome is known and in the journal; until then the transport keeps it. One bad message, key or branch stops no other.
  */
+import type { Audit } from "../audit/audit.ts";
+import type { Audited } from "../audit/event.ts";
 import type { AvroRecord, Envelope } from "../envelope.ts";
 import { asBusError, BusError } from "../errors.ts";
 import type { JournalRecord } from "../journal/record.ts";
@@ -22,6 +24,8 @@ export type BranchParts = NowParts &
     transport: Transport;
     journal: Journal;
     deadletters: DeadLetters;
+    /** Undefined = nothing is audited. */
+    audit?: Audit | undefined;
     /** Makes a command's outcome durable before the message is acknowledged. */
     settled?: ((envelope: Envelope, result: SettledResult) => Promise<void>) | undefined;
   }>;
@@ -34,6 +38,8 @@ export interface RunningBranch {
   pause(paused: boolean): void;
   /** One message to this branch outside its subscription, by the same way. Who calls it journals what came of it. */
   deliver(envelope: Envelope, options: NowOptions): Promise<NowResult>;
+  /** What makes the row of such a delivery an audit event as well; `note` says how it came about. */
+  audited(envelope: Envelope, result: NowResult, note: string): Audited;
   /** Lets running deliveries end for ten seconds, then gives them up; what is unfinished comes again after the next start. */
   close(): Promise<void>;
 }
@@ -88,6 +94,7 @@ export async function startBranch(parts: BranchParts): Promise<RunningBranch> {
       if (result.kind === "delivered") await parts.settled?.(envelope, { value: result.value, error: undefined });
       return result;
     },
+    audited: (envelope, result, said) => receiptOf(parts, envelope, result, said),
     async close() {
       flights.recallWaiting();
       const drained = running.close();
@@ -133,7 +140,7 @@ async function onResult(parts: BranchParts, delivery: Delivery, result: NowResul
   }
   await parts.settled?.(envelope, { value: result.value, error: undefined });
   const detail = result.kind === "answered" ? { detail: "a step answered it" } : undefined;
-  await note(parts, delivery, round, { step: "delivered", outcome: "ok", ...detail });
+  await note(parts, delivery, round, { step: "delivered", outcome: "ok", ...detail, ...receiptOf(parts, envelope, result) });
   round.tally.delivered++;
   round.tally.lastDeliveredAt = parts.clock.now();
 }
@@ -219,7 +226,14 @@ function wordsOf(error: BusError): Pick<JournalRecord, "errorClass" | "errorCode
   return { errorClass: error.class, errorCode: error.code };
 }
 
-type Noted = Pick<JournalRecord, "step" | "outcome" | "errorClass" | "errorCode" | "detail">;
+function receiptOf(parts: BranchParts, envelope: Envelope, result: NowResult, said?: string): Audited {
+  if (result.kind !== "delivered" || !parts.audit) return {};
+  const { route, branch, audit, clock } = parts;
+  const { subject } = result;
+  return audit.received({ route, branch, envelope, subject, ...(said === undefined ? undefined : { note: said }) }, clock.now());
+}
+
+type Noted = Pick<JournalRecord, "step" | "outcome" | "errorClass" | "errorCode" | "detail" | "envelope" | "topic">;
 
 /** Resolves when the row is durable: only then may the message be acknowledged. */
 async function note(parts: BranchParts, delivery: Delivery, round: Round, noted: Noted): Promise<void> {
@@ -243,5 +257,7 @@ async function note(parts: BranchParts, delivery: Delivery, round: Round, noted:
   if (noted.errorClass !== undefined) record.errorClass = noted.errorClass;
   if (noted.errorCode !== undefined) record.errorCode = noted.errorCode;
   if (noted.detail !== undefined) record.detail = noted.detail.slice(0, 1000);
+  if (noted.envelope !== undefined) record.envelope = noted.envelope;
+  if (noted.topic !== undefined) record.topic = noted.topic;
   await parts.journal.append([record]);
 }

@@ -115,7 +115,8 @@ async function send(parts: ActParts, letter: DeadLetter, id: string): Promise<vo
     await parts.recheck?.(found.route, letter.branch, envelope);
     const marks = { "mbus-replay": `deadletter ${id}` };
     const result = await branch.deliver(envelope, { signal: NEVER, attempt: 1, marks });
-    await parts.journal.append([row({ detail: `dead letter ${id}: ${result.kind}` })]);
+    const detail = `dead letter ${id}: ${result.kind}`;
+    await parts.journal.append([row({ detail, ...branch.audited?.(envelope, result, detail) })]);
   } catch (thrown) {
     const error = asBusError(thrown);
     const detail = `dead letter ${id}: ${error.message}`.slice(0, 1000);

@@ -59,10 +59,12 @@ export type ActResult = Readonly<{
 }>;
 
 /** Finds what runs, as it runs now. */
-export type FindRoute = (
-  route: string,
-) =>
-  | Readonly<{ route: Route; branches: readonly RunningBranch[]; steps?: Pick<RunningBranch, "name" | "deliver"> | undefined }>
+export type FindRoute = (route: string) =>
+  | Readonly<{
+      route: Route;
+      branches: readonly RunningBranch[];
+      steps?: (Pick<RunningBranch, "name" | "deliver"> & Partial<Pick<RunningBranch, "audited">>) | undefined;
+    }>
   | undefined;
 /** Throws access-denied when the message may not go to this branch today. */
 export type Recheck = (route: Route, branch: string, envelope: Envelope) => Promise<void> | void;

@@ -2,6 +2,7 @@
  * One message to one branch, now: the only way by which a message reaches a branch's target. The branch's own subscription, dead
  * letters and replays all go through here, so that a replayed message meets the same conditions, steps, maps and grants.
  */
+import { subjectOf } from "../audit/audit.ts";
 import type { ContractType } from "../contract/contract.ts";
 import type { AvroRecord, Envelope, Message } from "../envelope.ts";
 import type { Clock, Outlet } from "../ports.ts";
@@ -35,7 +36,8 @@ export type NowOptions = Readonly<{
 }>;
 
 export type NowResult =
-  | Readonly<{ kind: "delivered"; value: AvroRecord | undefined; endpoint: string }>
+  /** `subject`: IDNP of the person that it is about, where the contract names one. */
+  | Readonly<{ kind: "delivered"; value: AvroRecord | undefined; endpoint: string; subject?: string }>
   /** The branch's `when` says that this message is not for it. */
   | Readonly<{ kind: "skipped" }>
   | Readonly<{ kind: "dropped"; reason: string }>
@@ -60,7 +62,9 @@ export async function deliverNow(parts: NowParts, envelope: Envelope, options: N
   if (outcome?.kind === "answer") return { kind: "answered", value: outcome.value };
   let result: NowResult = { kind: "dropped", reason: "the steps left nothing to deliver" };
   for (const each of outcome?.messages ?? [granted]) result = await send(parts, each, options);
-  return result;
+  if (result.kind !== "delivered") return result;
+  const subject = subjectOf(route.contract, message.value);
+  return subject === undefined ? result : { ...result, subject };
 }
 
 /** Values of envelopes in memory: the branches of a topic are handed the same envelope, and values never change. */

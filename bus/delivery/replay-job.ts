@@ -150,7 +150,8 @@ async function sendOne(
     await parts.recheck?.(parts.route, branch.name, record.envelope);
     const marks = { "mbus-replay": `replay ${parts.id}` };
     const result = await branch.deliver(record.envelope, { signal: flight.signal, attempt: 1, marks, onSend: flight.sent });
-    await note({ detail: `replay ${parts.id}: ${result.kind}` });
+    const detail = `replay ${parts.id}: ${result.kind}`;
+    await note({ detail, ...branch.audited(record.envelope, result, detail) });
     return "sent";
   } catch (thrown) {
     if (flight.signal.aborted) return undefined;

@@ -24,6 +24,7 @@ const STEPS: readonly JournalStep[] = [
   "replayed",
   "act",
   "verified",
+  "audited",
 ];
 const OUTCOMES: readonly JournalOutcome[] = ["ok", "denied", "failed", "duplicate", "dropped", "dead"];
 const STEP_NUMBERS: ReadonlyMap<string, number> = new Map(STEPS.map((step, number) => [step, number]));

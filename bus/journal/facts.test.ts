@@ -4,9 +4,12 @@ import { createMemoryJournal } from "#test/harness/memory.ts";
 import { grantOf, inboundOf } from "#test/harness/bus-world.ts";
 import { messageOf } from "#test/harness/message.ts";
 import { routeOf } from "#test/harness/route.ts";
+import type { Message } from "../envelope.ts";
 import { BusError, type ErrorCode } from "../errors.ts";
 import { digestOf } from "../ids.ts";
-import { acceptedFacts, factsOf, indexOf, refuse } from "./facts.ts";
+import type { Grant, Route } from "../route/runtime.ts";
+import type { JournalRecord } from "./record.ts";
+import { acceptedRows, factsOf, indexOf, refuse } from "./facts.ts";
 
 const body = new TextEncoder().encode("body");
 const message = messageOf({ idnp: "2004001234567" }, { id: "m-1", source: "a/b", contract: "x.y.v1", body });
@@ -14,6 +17,9 @@ const grant = grantOf("a/b", "consumer", "x.y.v1");
 const journal = (payload: "full" | "hash" | "none") =>
   ({ payload, keep: 1, index: ({ value }: { value: Record<string, unknown> }) => ({ idnp: String(value["idnp"]) }) }) as const;
 const BEGUN = { id: "m-1", correlationId: "c-1", time: 5, elapsed: 7 };
+
+const acceptedOf = (...[route, given, held]: [Route, Message, Grant]): JournalRecord =>
+  acceptedRows(route, given, held, {})[0] as JournalRecord;
 
 describe("a record of a message", () => {
   it("names message, exchange, route, contract and sender", () => {
@@ -37,7 +43,7 @@ describe("a record of a message", () => {
     ["hash", false],
     ["none", false],
   ] as const)("with the payload policy `%s` keeps the envelope: %s; the digest always", (payload, kept) => {
-    const record = acceptedFacts(routeOf({ journal: journal(payload) }), message, grant);
+    const record = acceptedOf(routeOf({ journal: journal(payload) }), message, grant);
     expect("envelope" in record).toBe(kept);
     expect(record).toMatchObject({ step: "accepted", outcome: "ok", grant: grant.id, digest: digestOf(body) });
   });
@@ -48,15 +54,15 @@ describe("who asked for whom and why", () => {
 
   it("stands once in the record of a query: in its envelope, or by itself where no payload is kept", () => {
     const asked = messageOf({}, { call: CALL, body });
-    expect(acceptedFacts(routeOf({ journal: journal("hash") }), asked, grant).call).toEqual(CALL);
-    expect(acceptedFacts(routeOf({ journal: journal("none") }), asked, grant).call).toEqual(CALL);
-    const whole = acceptedFacts(routeOf({ journal: journal("full") }), asked, grant);
+    expect(acceptedOf(routeOf({ journal: journal("hash") }), asked, grant).call).toEqual(CALL);
+    expect(acceptedOf(routeOf({ journal: journal("none") }), asked, grant).call).toEqual(CALL);
+    const whole = acceptedOf(routeOf({ journal: journal("full") }), asked, grant);
     expect(whole).not.toHaveProperty("call");
     expect(whole.envelope?.call).toEqual(CALL);
   });
 
   it("is left out where nobody said it", () => {
-    expect(acceptedFacts(routeOf({ journal: journal("hash") }), message, grant)).not.toHaveProperty("call");
+    expect(acceptedOf(routeOf({ journal: journal("hash") }), message, grant)).not.toHaveProperty("call");
   });
 
   it("is kept of who was refused too, and of a value that is too long not more than a good one may have", async () => {

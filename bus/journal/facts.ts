@@ -1,4 +1,5 @@
 /** Journal records made from messages: one place that decides what is kept of whom. */
+import type { Audited } from "../audit/event.ts";
 import type { CallContext, Envelope, Message } from "../envelope.ts";
 import type { BusError } from "../errors.ts";
 import { digestOf } from "../ids.ts";
@@ -21,8 +22,20 @@ export function indexOf(route: Route, message: Message, grant: Grant): Readonly<
   return grant.quota ? { ...index, grant: grant.id } : index;
 }
 
-/** `accepted` of a query: digest always, the envelope where the route keeps payloads. */
-export function acceptedFacts(route: Route, message: Message, grant: Grant): JournalRecord {
+/**
+ * `accepted` of a query: digest always, the envelope where the route keeps payloads. Its audit event rides on the row, or is a row
+ * of its own beside it where the row is a message already.
+ */
+export function acceptedRows(route: Route, message: Message, grant: Grant, audited: Audited): readonly JournalRecord[] {
+  const row = acceptedFacts(route, message, grant);
+  if (audited.envelope === undefined) return [row];
+  if (row.envelope === undefined) return [{ ...row, ...audited }];
+  const { id, correlationId } = message.envelope;
+  const { time, contract } = audited.envelope;
+  return [row, { step: "audited", outcome: "ok", time, id, correlationId, route: route.id, contract, ...audited }];
+}
+
+function acceptedFacts(route: Route, message: Message, grant: Grant): JournalRecord {
   const { envelope } = message;
   const record: Mutable<JournalRecord> = {
     id: envelope.id,
@@ -56,7 +69,7 @@ function callOf(call: CallContext): Pick<JournalRecord, "call"> {
 type Begun = Readonly<{ id: string; correlationId: string; time: number; elapsed: number }>;
 
 /** The row of a message that was not accepted. Durable before the sender hears of it. */
-export async function refuse(journal: Journal, inbound: Inbound, begun: Begun, error: BusError): Promise<void> {
+export async function refuse(journal: Journal, inbound: Inbound, begun: Begun, error: BusError, audited: Audited = {}): Promise<void> {
   const kept = error.class === "contract-violation" && inbound.bytes.length <= ORIGINAL_KEPT;
   await journal.append([
     {
@@ -73,6 +86,7 @@ export async function refuse(journal: Journal, inbound: Inbound, begun: Begun, e
       elapsed: begun.elapsed,
       digest: digestOf(inbound.bytes),
       ...callOf(inbound.call),
+      ...audited,
       ...(kept ? { original: inbound.bytes } : undefined),
     },
   ]);

@@ -2,7 +2,10 @@
 import type { CallContext, Envelope } from "../envelope.ts";
 import type { ErrorClass } from "../errors.ts";
 
-/** `act` is something an operator did, `verified` the receipt of a signed message; the rest follow a message through the bus. */
+/**
+ * `act` is something an operator did, `verified` the receipt of a signed message, `audited` an
+ * audit event beside the row that it tells of; the rest follow a message through the bus.
+ */
 export type JournalStep =
   | "accepted"
   | "replied"
@@ -13,7 +16,8 @@ export type JournalStep =
   | "deadletter"
   | "replayed"
   | "act"
-  | "verified";
+  | "verified"
+  | "audited";
 
 export type JournalOutcome = "ok" | "denied" | "failed" | "duplicate" | "dropped" | "dead";
 

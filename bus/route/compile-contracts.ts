@@ -61,6 +61,7 @@ async function compileOne(document: ContractDoc, parts: ContractParts, maps: Map
     schema: document.schema,
     ...(subject === undefined ? {} : { subject }),
     ...(soap === undefined ? {} : { soap }),
+    ...(document.audit === undefined ? {} : { audit: document.audit }),
     ...(reply === undefined ? {} : { reply }),
   };
   // Compiled once without ids first: a broken schema must not be registered.

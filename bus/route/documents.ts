@@ -8,7 +8,7 @@
  */
 import type { CallContext } from "../envelope.ts";
 import type { Json } from "../ports.ts";
-import type { Pattern } from "../contract/contract.ts";
+import type { AuditKind, Pattern } from "../contract/contract.ts";
 import type { DeliverDoc, FailureDoc } from "./documents-deliver.ts";
 import type { EventsDoc } from "./documents-events.ts";
 import type { LegalBasis } from "./runtime.ts";
@@ -98,6 +98,8 @@ export type ContractDoc = Located &
     idempotent: boolean;
     requires: readonly (keyof CallContext)[];
     subject?: string;
+    /** Kind of the audit events of its exchanges. */
+    audit?: AuditKind;
     soap?: Readonly<{ namespace: string; service: string; operation: string }>;
     events?: EventsDoc;
   }>;

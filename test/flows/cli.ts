@@ -40,7 +40,8 @@ export function cliFlows(engine: FlowEngine, beside: (room: Room) => void = () =
   describe("looking at a running bus", () => {
     it("lists contracts with name, version, pattern, owner and addresses that answer", async () => {
       const contracts = await json<Row[]>("contract", "list");
-      expect(contracts).toHaveLength(4);
+      expect(contracts.map(({ id }) => id)).toHaveLength(5);
+      expect(contracts.find(({ id }) => id === "audit.event.v1")).toMatchObject({ pattern: "event", owner: "mconnect" });
       const lookup = contracts.find((each) => each["id"] === "person.request.v1");
       expect(lookup).toMatchObject({
         name: "person.request",

@@ -5,6 +5,7 @@ import type { AvroRecord, Message } from "#bus/envelope.ts";
 import { guidOf } from "#bus/identity/guid.ts";
 import type { Inbound, Inlet } from "#bus/ports.ts";
 import type { Branch, Grant, Route, RouteSet, Source, System } from "#bus/route/runtime.ts";
+import { AUDIT } from "./audit.ts";
 import { createMemoryPorts, type MemoryDisk, type MemoryPorts } from "./memory.ts";
 import { branchOf, contractOf, routeOf } from "./route.ts";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
@@ -147,6 +148,7 @@ export async function openBusWorld(options: BusWorldOptions = {}): Promise<BusWo
   const bus = await createBus({
     clock,
     ...ports,
+    audit: AUDIT,
     inlet: options.inlet ?? (() => undefined),
     leases: options.node === undefined ? undefined : await createLeases({ store: ports.store, clock, node: options.node, sole: false }),
     outlets: (_route: Route, branch: Branch) => [

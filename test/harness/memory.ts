@@ -105,6 +105,7 @@ const STEPS: ReadonlySet<string> = new Set<JournalRecord["step"]>([
   "replayed",
   "act",
   "verified",
+  "audited",
 ]);
 
 export function refuseClosed(closed: boolean, port: string): void {

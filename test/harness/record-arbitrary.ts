@@ -17,6 +17,7 @@ const step = fc.constantFrom(
   "replayed",
   "act",
   "verified",
+  "audited",
 );
 const outcome = fc.constantFrom("ok", "denied", "failed", "duplicate", "dropped", "dead");
 

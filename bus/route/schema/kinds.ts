@@ -1,4 +1,5 @@
 /** The other kinds of documents, and the table of all of them. */
+import { AUDIT_KINDS } from "../../contract/contract.ts";
 import type { AdapterSpec, OptionsSchema } from "../../wire.ts";
 import { deliver } from "./common.ts";
 import { identity } from "./identity.ts";
@@ -87,6 +88,7 @@ const contract = map(
       ["user", "reason"],
     ),
     subject: fieldPath("Field with the IDNP of the person the message is about.", "idnp"),
+    audit: oneOf(AUDIT_KINDS, "What the audit journal calls such an exchange; default: `access` for queries, `transfer` for the rest."),
     soap: map(
       {
         namespace: text("Target namespace.", "https://mconnect.gov.md"),
