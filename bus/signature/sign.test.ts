@@ -1,13 +1,13 @@
 /** What the bus signs: verified by xmlsec1 and by its own verifier, in each style, for replies, requests and faults. */
-import { execFileSync } from "node:child_process";
 import { createPrivateKey, hash, sign as signNow, X509Certificate } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { joinPath } from "#bus/contract/xml/schema.ts";
 import { compileSoapService } from "#bus/contract/xml/soap.ts";
 import type { SignatureCheck, SignatureStyle } from "#bus/edge/signatures.ts";
 import { createWorkshop, RSA, type Made } from "#test/harness/certificates.ts";
 import { have, XMLSEC } from "#test/harness/debian.ts";
+import { judgedByXmlsec } from "#test/harness/xmlsec.ts";
 import { signEnvelope, type MessageKey } from "./sign.ts";
 import { DEFAULT_WINDOW } from "./time.ts";
 
@@ -45,22 +45,6 @@ const signed = (envelope: Uint8Array, over: Partial<Parameters<typeof signEnvelo
   signEnvelope(envelope, { key: keyOf(rsa, "RSA-SHA256"), style: OASIS, now: Date.now(), life: 300_000, ...over });
 const CALL = { user: GOOD, entity: "1004600030235", basis: "Legea nr. 133 & §5 «ă»", reason: "<test>" };
 const request = (): Uint8Array => service.writeRequest("1.1", "GetPerson", { idnp: GOOD }, CALL);
-
-/** What xmlsec1 says of a message, with this certificate as the only key it believes. */
-function judged(message: Uint8Array, made: Made): string {
-  const file = workshop.path("message.xml");
-  writeFileSync(file, message);
-  const key = workshop.path("public.pem");
-  writeFileSync(key, new X509Certificate(made.cert).publicKey.export({ type: "spki", format: "pem" }));
-  const SOAP = ["http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"];
-  const WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-  const WSA = "http://www.w3.org/2005/08/addressing";
-  const blocks = ["CallingUser", "CallingEntity", "CallBasis", "CallReason"].map((name) => `https://mconnect.gov.md:${name}`);
-  const nodes = [...SOAP.map((ns) => `${ns}:Body`), `${WSU}:Timestamp`, `${WSA}:RelatesTo`, `${WSA}:MessageID`, ...blocks];
-  const ids = nodes.flatMap((node) => ["--id-attr:Id", node]);
-  execFileSync("xmlsec1", ["--verify", "--enabled-key-data", "rsa,ec", "--pubkey-pem", key, ...ids, file], { stdio: "pipe" });
-  return "good";
-}
 
 describe("what the bus signs", () => {
   it.each<[string, Partial<Parameters<typeof signEnvelope>[1]>, Made]>([
@@ -104,12 +88,13 @@ describe("what the bus signs", () => {
     ],
     ["a request with ECDSA", request, { key: keyOf(ec, "ECDSA-SHA256") }, ec],
   ])("holds for xmlsec1: %s", async (_, envelope, over, made) => {
-    expect(judged(await signed(envelope(), over), made)).toBe("good");
+    expect(judgedByXmlsec(await signed(envelope(), over), made.cert)).toBe("good");
   });
 
   it.skipIf(!xmlsec)("holds no longer once a letter of it is another one", async () => {
     const message = Buffer.from(await signed(request())).toString("latin1");
-    expect(() => judged(Buffer.from(message.replace(GOOD, "2000000000002"), "latin1"), rsa)).toThrow(/Command failed/u);
+    const other = Buffer.from(message.replace(GOOD, "2000000000002"), "latin1");
+    expect(judgedByXmlsec(other, rsa.cert)).not.toBe("good");
   });
 
   it("differs each time, so that nobody takes it for a replay", async () => {

@@ -86,6 +86,10 @@ describe("a signed message", () => {
   it.each<[string, Partial<Wanted>]>([
     ["X509Data with the certificate", { keyInfo: x509Data }],
     ["X509Data within a SecurityTokenReference", { keyInfo: (by) => str(x509Data(by)) }],
+    [
+      "X509Data with an issuer and serial number that its maker did not fill in",
+      { keyInfo: (by) => x509Data(by).replace("<ds:X509Data>", "<ds:X509Data><ds:X509IssuerSerial/>") },
+    ],
     ["X509Data with issuer and serial number", { keyInfo: issuerSerial }],
     ["X509Data with the subject key identifier", { keyInfo: `<ds:X509Data><ds:X509SKI>${ski(rsa.certFile)}</ds:X509SKI></ds:X509Data>` }],
     ["a BinarySecurityToken", { keyInfo: tokenReference("T-1"), security: (inner) => token(rsa, "T-1") + inner }],
@@ -179,5 +183,50 @@ describe("a signed message", () => {
     expect(code({ created: Date.now() + 50_000 })).toBe("accepted");
     expect(code({ created: Date.now() - 300_000, expires: Date.now() - 50_000 })).toBe("accepted");
     expect(code({ created: Date.now() + 50_000 }, { window: { skew: 10_000, maxAge: 60_000 } })).toBe("signature-expired");
+  });
+
+  it("by a weak key is refused even where its certificate is registered", () => {
+    const weak = workshop.make("weak", { subject: "/CN=weak", key: RSA(1024), extensions: SKI });
+    const low = workshop.make("low", { subject: "/CN=low", key: [...RSA(2048), "-pkeyopt", "rsa_keygen_pubexp:3"], extensions: SKI });
+    const odd = workshop.make("odd", {
+      subject: "/CN=odd",
+      key: ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+      extensions: SKI,
+    });
+    for (const by of [weak, low, odd]) expect(code({ by }, { certificates: [new X509Certificate(by.cert)] })).toBe("signature-wrong");
+  });
+});
+
+describe("the refusal of what is made to be expensive", () => {
+  const many = (n: number, text: string): string => text.repeat(n);
+  /** Milliseconds of processor time, the best of three: the machine may do other things too. */
+  function cpu(source: string): number {
+    const bytes = Buffer.from(source);
+    let best = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 3; i++) {
+      const before = process.cpuUsage();
+      expect(() => service.readRequest(bytes, check())).toThrow();
+      const { user, system } = process.cpuUsage(before);
+      best = Math.min(best, (user + system) / 1000);
+    }
+    return best;
+  }
+  it.each<[string, (document: string) => string]>([
+    ["a thousand References", (d) => d.replace(/<ds:Reference .*?<\/ds:Reference>/u, (one) => many(1000, one))],
+    ["two thousand transforms", (d) => d.replace(/<ds:Transform [^>]*><\/ds:Transform>/u, (one) => many(2000, one))],
+    ["a thousand header blocks", (d) => d.replace("</soap:Header>", () => `${many(1000, "<x:a xmlns:x='urn:x'/>")}</soap:Header>`)],
+    ["ten thousand elements in Security", (d) => d.replace("</wsse:Security>", () => `${many(10_000, "<wsu:x/>")}</wsse:Security>`)],
+    ["a certificate of a megabyte", (d) => d.replace(/<ds:X509Certificate>[^<]*/u, () => `<ds:X509Certificate>${many(250_000, "AAAA")}`)],
+    [
+      "a hundred levels of prefixes",
+      (d) => d.replace("<p:IDNP>", () => Array.from({ length: 90 }, (_, i) => `<p:a xmlns:p${i}="urn:${i}" p${i}:b="1">`).join("")),
+    ],
+    [
+      "five thousand ids in the Body",
+      (d) => d.replace("<p:IDNP>", () => `${Array.from({ length: 5000 }, (_, i) => `<p:a Id="i${i}"/>`).join("")}<p:IDNP>`),
+    ],
+    ["a Signature by a stranger", () => signedEnvelope({ by: stranger, body })],
+  ])("costs less than 50 ms: %s", (_, change) => {
+    expect(cpu(change(signedEnvelope({ by: rsa, body })))).toBeLessThan(50);
   });
 });
