@@ -1,6 +1,4 @@
 /** Makes the inlets of routes: one per source, keyed so that a reload restarts only those whose route changed. */
-import { Cron } from "croner";
-import { createFileInlet } from "#adapters/file/inlet.ts";
 import { createHttpInlet } from "#adapters/http/inlet.ts";
 import { createSoapInlet } from "#adapters/soap/inlet.ts";
 import type { Signatures } from "#bus/edge/signatures.ts";
@@ -9,13 +7,14 @@ import type { Inlet } from "#bus/ports.ts";
 import type { Route, Source } from "#bus/route/runtime.ts";
 import type { Codec, EdgeLimits, SourceBinding, TopicCodecs, WebHost } from "#bus/wire.ts";
 import { pathOf } from "./addresses.ts";
+import { dropInlet } from "./drop.ts";
 import { onOneNode, type OneNodeParts } from "./one-node.ts";
-import { below } from "./outlets.ts";
 import type { TopicEdges } from "./topics.ts";
 
 const LIMITS: EdgeLimits = { maxBytes: 10 * 1024 * 1024, maxInFlight: 512 };
 
-export type InletParts = OneNodeParts & Readonly<{ host: WebHost; dataDir: string; topics: TopicEdges; signatures: Signatures }>;
+export type InletParts = OneNodeParts &
+  Readonly<{ host: WebHost; dataDir: string; topics: TopicEdges; signatures: Signatures; secret: (name: string) => string }>;
 
 /** The inlet of one source; undefined where the source is a topic, which branches read by themselves. */
 export function createInlet(parts: InletParts, route: Route, source: Source): Inlet | undefined {
@@ -49,7 +48,8 @@ export function createInlet(parts: InletParts, route: Route, source: Source): In
       });
     }
     case "file":
-      return onOneNode(parts, `inlet ${route.id}/${source.name}`, () => fileInlet(parts, route, source, binding));
+    case "sftp":
+      return onOneNode(parts, `inlet ${route.id}/${source.name}`, () => dropInlet(parts, route, source, binding, LIMITS));
     case "nats":
     case "amqp": {
       const { options, codec, avro, replyCodec, avroReply } = source.binding;
@@ -71,71 +71,6 @@ export function createInlet(parts: InletParts, route: Route, source: Source): In
 }
 
 const codecsOf = (json: Codec, avro: Codec | undefined): TopicCodecs => ({ json, ...(avro && { avro }) });
-
-function fileInlet(parts: InletParts, route: Route, source: Source, binding: SourceBinding): Inlet {
-  const { options } = source.binding;
-  const directory = below(parts.dataDir, String(options["directory"]));
-  const moved = (name: string, fallback: string): string => {
-    const target = (options[name] as { move?: string } | undefined)?.move;
-    return target === undefined ? `${directory}/${fallback}` : below(parts.dataDir, target);
-  };
-  const { schedule } = source;
-  const every = duration(options["every"]);
-  const inlet = createFileInlet({
-    directory,
-    match: String(options["match"]),
-    stableFor: duration(options["stableFor"]) ?? 5000,
-    order: options["order"] === "mtime" ? "mtime" : "name",
-    done: moved("then", "done"),
-    failed: moved("onFailure", "failed"),
-    every: every ?? (schedule ? undefined : 5000),
-    splitter: need(source.binding.splitter, route, source, "splitter"),
-    binding,
-    stopAfter: route.stopAfter?.failedRecords ?? (typeof options["stopAfter"] === "number" ? options["stopAfter"] : 100),
-    limits: LIMITS,
-    clock: parts.clock,
-  });
-  return schedule ? scheduled(parts, route, inlet, schedule) : inlet;
-}
-
-/** Runs the inlet at its times; a run that is still going when the next is due is let finish first. */
-function scheduled(
-  parts: InletParts,
-  route: Route,
-  inlet: ReturnType<typeof createFileInlet>,
-  schedule: NonNullable<Source["schedule"]>,
-): Inlet {
-  let cron: Cron | undefined;
-  return {
-    async start(accept) {
-      await inlet.start(accept);
-      const options = {
-        protect: schedule.overlap === "skip",
-        catch: (error: unknown) => parts.onError(error, `schedule of route ${route.id}`),
-      };
-      cron = new Cron(
-        schedule.cron,
-        { ...options, ...(schedule.timezone === undefined ? undefined : { timezone: schedule.timezone }) },
-        async () => {
-          await inlet.run();
-        },
-      );
-      // a drop folder keeps what a missed run would have taken: looking once at the start is that run
-      if (schedule.missed === "run-once") inlet.run().catch((error: unknown) => parts.onError(error, `missed run of route ${route.id}`));
-    },
-    async close() {
-      cron?.stop();
-      await inlet.close();
-    },
-  };
-}
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function duration(value: unknown): number | undefined {
-  const match = typeof value === "string" ? /^(\d+)(ms|s|m|h|d)$/u.exec(value) : undefined;
-  return match ? Number(match[1]) * (UNITS[match[2] ?? ""] ?? 1) : undefined;
-}
 
 function need<T>(value: T | undefined, route: Route, source: Source, what: string): T {
   if (value === undefined) throw new BusError("configuration", `source \`${source.name}\` of route \`${route.id}\` has no ${what}`);

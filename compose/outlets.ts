@@ -11,6 +11,7 @@ import { fillSecrets } from "#bus/route/schema/fill.ts";
 import type { SoapOutletSettings, SoapVersion, WebClient } from "#bus/wire.ts";
 import { checkAddress, httpOutlets } from "./http.ts";
 import { mailOutlet } from "./mail.ts";
+import { sftpOutlet } from "./sftp.ts";
 import type { TopicEdges } from "./topics.ts";
 
 /** Bytes of one answer that an outlet reads. */
@@ -47,6 +48,8 @@ export function createOutlets(parts: OutletParts, route: Route, branch: Branch):
           codec: need(branch.binding.codec, route, branch, "codec"),
         }),
       ];
+    case "sftp":
+      return [sftpOutlet(options, parts.secret, need(branch.binding.codec, route, branch, "codec"))];
     case "mail":
       return [mailOutlet(parts, branch.binding.options, MAX_BYTES)];
     case "nats":

@@ -121,6 +121,7 @@ async function start(
   const guard = outboundGuard(settings);
   const client = createWebClient({ guard });
   closers.push(() => client.close());
+  const secret = secrets(process.env);
   const development = settings.environment === "development";
   const topics = createTopicEdges({ settings, clock: systemClock, onError });
   closers.push(() => topics.close());
@@ -137,12 +138,9 @@ async function start(
     transport,
     store,
     outlets: (route, branch) =>
-      createOutlets(
-        { client, dataDir, secret: secrets(process.env), topics, signatures, development, guard, clock: systemClock },
-        route,
-        branch,
-      ),
-    inlet: (route, source) => createInlet({ host, dataDir, leases, clock: systemClock, onError, topics, signatures }, route, source),
+      createOutlets({ client, dataDir, secret, topics, signatures, development, guard, clock: systemClock }, route, branch),
+    inlet: (route, source) =>
+      createInlet({ host, dataDir, leases, clock: systemClock, onError, topics, signatures, secret }, route, source),
     leases,
     audit,
     identifiers: identifierRules(settings.checkDigits, log, systemClock),

@@ -4,14 +4,16 @@ import { open, type FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { BusError } from "#bus/errors.ts";
-import type { Found } from "./look.ts";
+import type { Found } from "#bus/edge/drop/folder.ts";
 
 /** Unpacked bytes per packed byte; real XML and CSV stay below 30, bombs reach 1,000. */
 const MAX_RATIO = 100;
 const HEAD_START = 1 << 20;
 
+export type LocalFile = Found & Readonly<{ path: string }>;
+
 /** Opens without following a link that was put in the file's place. Throws not-found when it is gone or another file. */
-export async function openFound(file: Found): Promise<FileHandle> {
+export async function openFound(file: LocalFile): Promise<FileHandle> {
   let handle: FileHandle;
   try {
     handle = await open(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -28,15 +30,10 @@ export async function unchanged(handle: FileHandle, file: Found): Promise<boolea
   return facts.isFile() && facts.size === file.size && facts.mtimeMs === file.mtimeMs;
 }
 
-/** Throws media-type (not gzip, cut off) and message-too-large (ratio). */
-export function contentOf(handle: FileHandle, gzip: boolean): AsyncIterable<Uint8Array> {
-  return gzip ? unpack(handle) : chunksOf(handle);
-}
-
 const CHUNK = 256 * 1024;
 
 /** A read stream would close the handle when its reader stops early; the handle is still needed then. */
-async function* chunksOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
   for (let position = 0; ;) {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position);
     if (bytesRead === 0) return;
@@ -45,8 +42,9 @@ async function* chunksOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function* unpack(handle: FileHandle): AsyncGenerator<Uint8Array> {
-  const raw = Readable.from(chunksOf(handle));
+/** Throws media-type (not gzip, cut off) and message-too-large (ratio). */
+export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const raw = Readable.from(chunks);
   const unpacked = createGunzip();
   raw.on("error", (error) => unpacked.destroy(error));
   let size = 0;

@@ -7,7 +7,8 @@ import { echoJson } from "#test/harness/echo-json.ts";
 import { lines } from "#test/harness/lines.ts";
 import { messageOf } from "#test/harness/message.ts";
 import { createFileInlet } from "./inlet.ts";
-import { createFileOutlet, fileName } from "./outlet.ts";
+import { fileName } from "#bus/edge/drop/name.ts";
+import { createFileOutlet } from "./outlet.ts";
 
 const clock = { now: () => Date.now(), sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)) };
 

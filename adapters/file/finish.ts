@@ -1,11 +1,12 @@
 /** What is left of a file: its place among the done or the failed, and the list of its bad records. */
 import { lstat, open, rename, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { errorLine, type ErrorLog } from "#bus/edge/drop/folder.ts";
 import { BusError } from "#bus/errors.ts";
-import type { Found } from "./look.ts";
+import type { LocalFile } from "./content.ts";
 
 /** Moves a file by rename; a taken name gets a number. The move is durable when this resolves. Gives the new path. */
-export async function moveTo(file: Found, directory: string): Promise<string> {
+export async function moveTo(file: LocalFile, directory: string): Promise<string> {
   const target = await freeName(directory, file.name);
   try {
     await rename(file.path, target);
@@ -36,22 +37,13 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Bad records of one file, one JSON object per line. No payload: where it is, which rule, what kind. */
-export type ErrorLog = Readonly<{
-  /** `index` and `line` of the record; without them the whole file is meant. */
-  add(error: BusError, at?: Readonly<{ index: number; line: number }>): Promise<void>;
-  close(): Promise<void>;
-}>;
-
 /** The file is made with the first error, so that a good file leaves none; a repeated run begins it anew. */
 export function createErrorLog(directory: string, name: string): ErrorLog {
   let handle: Promise<FileHandle> | undefined;
   return {
     async add(error, at) {
       handle ??= open(join(directory, `${name}.errors.jsonl`), "w", 0o640);
-      const places = error.places.slice(0, 20).map(({ line, column, path, rule }) => ({ line, column, path, rule }));
-      const entry = { ...at, code: error.code, class: error.class, text: error.message, ...(places.length > 0 && { places }) };
-      await (await handle).appendFile(`${JSON.stringify(entry)}\n`);
+      await (await handle).appendFile(errorLine(error, at));
     },
     async close() {
       if (handle === undefined) return;

@@ -9,8 +9,9 @@ import type { FileInletSettings } from "#bus/wire.ts";
 import { accepted } from "#test/conformance/inlet.ts";
 import { lines } from "#test/harness/lines.ts";
 import { openFound } from "./content.ts";
-import { createFileInlet, type FileInlet, type FileReport } from "./inlet.ts";
-import { globOf } from "./look.ts";
+import type { DropInlet as FileInlet, FileReport } from "#bus/edge/drop/inlet.ts";
+import { createFileInlet } from "./inlet.ts";
+import { globOf } from "#bus/edge/drop/look.ts";
 
 let directory: string;
 let time: number;

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BusError } from "#bus/errors.ts";
 import { echoJson } from "#test/harness/echo-json.ts";
 import { messageOf } from "#test/harness/message.ts";
-import { createFileOutlet, fileName } from "./outlet.ts";
+import { fileName } from "#bus/edge/drop/name.ts";
+import { createFileOutlet } from "./outlet.ts";
 
 let directory: string;
 beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "out-"))));

@@ -1,7 +1,7 @@
 /** Files out: one file per message, named by the message's id, whole or not there at all. */
-import { createHash } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileName } from "#bus/edge/drop/name.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Outlet } from "#bus/ports.ts";
 import type { Codec } from "#bus/wire.ts";
@@ -38,12 +38,6 @@ export function createFileOutlet(settings: FileOutletSettings): Outlet {
     },
     close: () => Promise.resolve(),
   };
-}
-
-/** Ids are the sender's text: what is no plain name is encoded, and what would be too long is hashed. */
-export function fileName(id: string): string {
-  const name = encodeURIComponent(id).replace(/[.*'()!~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-  return name.length <= 180 ? name : createHash("sha256").update(id).digest("hex");
 }
 
 async function writeWhole(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {

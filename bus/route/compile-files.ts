@@ -41,7 +41,7 @@ function xmlWire(wire: SourceWire, options: Options): Wire {
   });
   const shape = wire.mapped ? parseShape(avro) : undefined;
   return {
-    binding: { kind: "file", options: adapter.options, splitter },
+    binding: { kind: adapter.name, options: adapter.options, splitter },
     request: shape?.kind === "record" ? shape : undefined,
     reply: undefined,
   };
@@ -58,7 +58,7 @@ function csvWire(wire: SourceWire, options: Options): Wire {
     ...(separator === undefined ? {} : { separator }),
     ...limitOf(options.maxRecord),
   });
-  return { binding: { kind: "file", options: document.adapter.options, splitter }, request: undefined, reply: undefined };
+  return { binding: { kind: document.adapter.name, options: document.adapter.options, splitter }, request: undefined, reply: undefined };
 }
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 * 1024 };

@@ -1,4 +1,5 @@
 /** The steps of a route as they run: where the documents put work that belongs elsewhere, it is moved there. */
+import { isFileEdge } from "./edge-kinds.ts";
 import type { RouteDoc, StepDoc } from "./documents.ts";
 import type { DocOf } from "./steps/parts.ts";
 
@@ -17,7 +18,7 @@ export type Folded = Readonly<{
  */
 export function foldFileSteps(route: RouteDoc): Folded {
   const none: Folded = { xsd: undefined, split: undefined, map: undefined, steps: route.steps };
-  if (!route.from.every((from) => from.adapter.name === "file")) return none;
+  if (!route.from.every((from) => isFileEdge(from.adapter.name))) return none;
   const steps = [...route.steps];
   let { xsd, split, map }: Omit<Folded, "steps"> = none;
   for (let [first] = steps; first !== undefined; [first] = steps) {

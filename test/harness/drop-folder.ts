@@ -2,7 +2,8 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createFileInlet, type FileInlet, type FileReport } from "#adapters/file/inlet.ts";
+import { createFileInlet } from "#adapters/file/inlet.ts";
+import type { DropInlet as FileInlet, FileReport } from "#bus/edge/drop/inlet.ts";
 import type { AvroRecord } from "#bus/envelope.ts";
 import type { Accept, Inbound } from "#bus/ports.ts";
 import type { FileInletSettings } from "#bus/wire.ts";

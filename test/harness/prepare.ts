@@ -4,6 +4,7 @@
  */
 import { have, PHP_SOAP, ZEEP } from "./debian.ts";
 import { mongoServer } from "./mongodb.ts";
+import { OPENSSH } from "./sshd.ts";
 import { natsServer } from "./nats.ts";
 import { rabbitServer } from "./rabbitmq.ts";
 import type { Server } from "./servers.ts";
@@ -18,5 +19,5 @@ async function tell(work: () => unknown): Promise<void> {
   }
 }
 
-for (const tool of [ZEEP, PHP_SOAP]) await tell(() => have(tool));
+for (const tool of [ZEEP, PHP_SOAP, OPENSSH]) await tell(() => have(tool));
 for (const open of SERVERS) await tell(async () => (await open())?.close());

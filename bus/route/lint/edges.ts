@@ -22,7 +22,7 @@ export const namedSystem: Rule = {
 };
 
 /** Adapters that only bring something there. */
-const SILENT: Readonly<Record<string, string>> = { file: "a file", mail: "a mail" };
+const SILENT: Readonly<Record<string, string>> = { file: "a file", sftp: "a file", mail: "a mail" };
 
 export const silent: Rule = {
   name: "no-answer",

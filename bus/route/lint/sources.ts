@@ -59,6 +59,7 @@ function addressOf(set: LintSet, route: RouteDoc, { adapter, system }: FromDoc):
   if (name === "http") return `${text("method") ?? "POST"} ${text("path") ?? `/mconnect/rest/${route.contract}`}`;
   if (isTopicEdge(name) && system !== undefined)
     return `what system \`${system}\` ${route.pattern === "query" ? "asks" : "publishes"} over ${name} under contract \`${route.contract}\``;
+  if (name === "sftp") return `the files ${text("match") ?? "*"} in ${text("directory") ?? "."} on ${text("server") ?? ""}`;
   if (name === "file") return `the files ${text("match") ?? "*"} in ${text("directory") ?? "."}`;
   return undefined;
 }

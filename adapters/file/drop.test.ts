@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { compileType } from "#bus/contract/avro.ts";
 import { csvSplitter, type CsvOptions } from "#bus/contract/csv.ts";
 import { openDropFolder } from "#test/harness/drop-folder.ts";
-import { globOf } from "./look.ts";
+import { globOf } from "#bus/edge/drop/look.ts";
 
 const outcomes = (report: { files: readonly { name: string; outcome: string }[] }): Record<string, string> =>
   Object.fromEntries(report.files.map(({ name, outcome }) => [name, outcome]));

@@ -1,11 +1,6 @@
-/** Which files of a drop folder are finished: a match by name, a regular file, unchanged for a while. */
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import type { Clock } from "#bus/ports.ts";
-
-export type Found = Readonly<{ name: string; path: string; size: number; mtimeMs: number }>;
-/** `refused`: entries that match but cannot be taken, and why. */
-export type Look = Readonly<{ files: readonly Found[]; refused: readonly Readonly<{ name: string; why: string }>[] }>;
+/** Which files of a drop folder are finished: a match by name, a sound name, unchanged for a while. */
+import type { Clock } from "../../ports.ts";
+import type { Found } from "./folder.ts";
 
 /** A name grows when the file is moved aside or its bad records are listed; most disks end at 255 bytes. */
 const LONGEST_NAME = 200;
@@ -31,30 +26,20 @@ export function globOf(match: string): Glob {
   };
 }
 
-/** Looks at a folder once. Hidden names are never taken: programs use them for files in the making. */
-export async function look(directory: string, glob: Glob, order: "name" | "mtime"): Promise<Look> {
-  const files: Found[] = [];
-  const refused: { name: string; why: string }[] = [];
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (entry.name.startsWith(".") || !glob.test(entry.name)) continue;
-    const path = join(directory, entry.name);
-    if (!entry.isFile()) {
-      if (!entry.isDirectory()) refused.push({ name: entry.name, why: "is no regular file" });
-      continue;
-    }
-    if (Buffer.byteLength(entry.name) > LONGEST_NAME) {
-      refused.push({ name: entry.name, why: `has a name of more than ${LONGEST_NAME} bytes; give it a shorter one` });
-      continue;
-    }
-    const facts = await lstat(path).catch(() => undefined);
-    // Bytes of a name that are no UTF-8 are shown as U+FFFD, and no file is called that.
-    if (facts === undefined && entry.name.includes("\ufffd"))
-      refused.push({ name: entry.name, why: "has a name that is not UTF-8; rename it" });
-    if (facts?.isFile() === true) files.push({ name: entry.name, path, size: facts.size, mtimeMs: facts.mtimeMs });
-  }
+/** Hidden names are never taken: programs use them for files in the making. */
+export const wantedBy =
+  (glob: Glob) =>
+  (name: string): boolean =>
+    !name.startsWith(".") && glob.test(name);
+
+/** Why a file of this name cannot be taken; undefined where it can. */
+export function faultOfName(name: string): string | undefined {
+  return Buffer.byteLength(name) > LONGEST_NAME ? `has a name of more than ${LONGEST_NAME} bytes; give it a shorter one` : undefined;
+}
+
+export function inOrder(files: readonly Found[], order: "name" | "mtime"): readonly Found[] {
   const byName = (a: Found, b: Found): number => (a.name < b.name ? -1 : 1);
-  files.sort(order === "name" ? byName : (a, b) => a.mtimeMs - b.mtimeMs || byName(a, b));
-  return { files, refused };
+  return files.toSorted(order === "name" ? byName : (a, b) => a.mtimeMs - b.mtimeMs || byName(a, b));
 }
 
 export type Watch = Readonly<{

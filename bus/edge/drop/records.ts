@@ -1,10 +1,9 @@
 /** Brings the records of one file to the bus, a bounded number at a time, and sorts their failures. */
 import { createHash } from "node:crypto";
-import { asBusError, BusError } from "#bus/errors.ts";
-import type { Accept, Inbound } from "#bus/ports.ts";
-import type { FileInletSettings, Piece } from "#bus/wire.ts";
-import type { ErrorLog } from "./finish.ts";
-import type { Found } from "./look.ts";
+import { asBusError, BusError } from "../../errors.ts";
+import type { Accept, Inbound } from "../../ports.ts";
+import type { DropSettings, Piece } from "../../wire.ts";
+import type { ErrorLog, Found } from "./folder.ts";
 
 /**
  * `read`: every record was handed over. `unreadable`, `too-many-errors`: the file is given up. `left`: the bus could not take
@@ -15,7 +14,7 @@ export type Count = { taken: number; known: number; failed: number };
 
 export type Work = Readonly<{
   file: Found;
-  settings: FileInletSettings;
+  settings: DropSettings;
   accept: Accept;
   log: ErrorLog;
   count: Count;
