@@ -15,6 +15,7 @@ const GROUPS: readonly Group[] = [
   },
   { names: ["soap.exchange", "soap.latency"], run: async (names) => (await import("./soap.ts")).soapFigures(names) },
   { names: ["event.route3"], run: async () => (await import("./event.ts")).eventFigures() },
+  { names: ["events.produce-consume"], run: async () => (await import("./events.ts")).eventsFigures(100_000) },
   { names: ["nats.carry", "amqp.carry"], run: async (names) => (await import("./broker.ts")).brokerFigures(names) },
   { names: ["nats.backlog", "amqp.backlog"], run: async (names) => (await import("./backlog.ts")).backlogFigures(names) },
   {
@@ -27,6 +28,7 @@ const GROUPS: readonly Group[] = [
 /** Minutes each, so only when they are named. */
 const LONG: readonly Group[] = [
   { names: ["nats.backlog.1e6", "amqp.backlog.1e6"], run: async (names) => (await import("./backlog.ts")).backlogFigures(names) },
+  { names: ["events.produce-consume.1e6"], run: async () => (await import("./events.ts")).eventsFigures(1_000_000) },
   { names: ["cluster.2", "cluster.4"], run: async () => (await import("./cluster.ts")).clusterFigures() },
 ];
 
