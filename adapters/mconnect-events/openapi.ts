@@ -37,6 +37,13 @@ const WISH: readonly Json[] = [
 const INSTANCE: readonly Json[] = ["group", "instance"].map((name) => ({ name, in: "path", required: true, schema: { type: "string" } }));
 const CONFIRM = flag("confirm", false, "Confirms first what this instance was given before.");
 
+const TIMEOUT: Json = {
+  name: "timeout",
+  in: "query",
+  description: "Milliseconds to wait at most for a first event.",
+  schema: { type: "integer" },
+};
+
 const event: Json = {
   type: "object",
   required: ["specversion", "id", "source", "type"],
@@ -60,7 +67,7 @@ const taken = (summary: string, type: string, schema: Json): Json =>
   operation(summary, { requestBody: body(type, schema), responses: PRODUCED });
 const given = (summary: string, type: string, schema: Json): Json =>
   operation(summary, {
-    parameters: [...INSTANCE, CONFIRM],
+    parameters: [...INSTANCE, CONFIRM, TIMEOUT],
     responses: {
       "200": { description: "Events.", content: { [type]: { schema } } },
       "204": { description: "None came in time." },

@@ -6,7 +6,7 @@ import type { Clock } from "#bus/ports.ts";
 import type { WebRequest, WebResponse } from "#bus/wire.ts";
 import { binary, json, plain, structured } from "./answers.ts";
 import { essence, readRaw, readStructured, REQUEST_BYTES } from "./incoming.ts";
-import { flag, readOffset, readWish } from "./wish.ts";
+import { flag, readOffset, readTimeout, readWish } from "./wish.ts";
 
 export type PollParts = Readonly<{
   desk: EventDesk;
@@ -72,7 +72,7 @@ export function createPoll({ desk, clock, wait, expiry }: PollParts): Poll {
     one.asking += 1;
     const enough = new AbortController();
     const signal = AbortSignal.any([enough.signal, request.signal, stop.signal]);
-    clock.sleep(wait, signal).then(
+    clock.sleep(Math.min(wait, readTimeout(request.query.get("timeout")) ?? wait), signal).then(
       () => enough.abort(),
       () => undefined,
     );

@@ -32,4 +32,11 @@ export function readOffset(text: string | null): number {
   return Number(text);
 }
 
+/** Milliseconds that a consumer wants to wait at most; undefined = as long as the platform does. Throws http-request. */
+export function readTimeout(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  if (!/^\d{1,6}$/u.test(text)) throw bad("timeout is a whole number of milliseconds");
+  return Number(text);
+}
+
 const bad = (text: string): BusError => new BusError("http-request", text);
