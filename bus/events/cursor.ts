@@ -32,7 +32,14 @@ export async function openCursors(store: Store): Promise<Cursors> {
     return [...new Set(found.map(({ value }) => value.group))];
   };
 
-  const create = async (name: CursorName, begin: Parameters<Cursors["open"]>[1]): Promise<CursorDocument> => {
+  /** One after the other, so that many new groups at once do not pass the bound together. */
+  let creating: Promise<unknown> = Promise.resolve();
+  const create = (name: CursorName, begin: Parameters<Cursors["open"]>[1]): Promise<CursorDocument> => {
+    const mine = creating.then(() => createNow(name, begin));
+    creating = mine.catch(() => undefined);
+    return mine;
+  };
+  const createNow = async (name: CursorName, begin: Parameters<Cursors["open"]>[1]): Promise<CursorDocument> => {
     const known = await groups(name.system);
     if (!known.includes(name.group) && known.length >= MOST_GROUPS)
       throw new BusError(

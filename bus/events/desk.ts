@@ -29,6 +29,8 @@ export type DeskParts = Pick<PipelineParts, "clock" | "journal" | "store" | "quo
 const MOST_IN_GROUP = PARTITIONS;
 const MOST_OF_SYSTEM = 96;
 
+type Seat = Readonly<{ system: string; group: string }>;
+
 export async function openDesk(parts: DeskParts): Promise<EventDesk> {
   const { journal, clock } = parts;
   const typesOf = createTypes(parts.jsonSchema);
@@ -41,7 +43,8 @@ export async function openDesk(parts: DeskParts): Promise<EventDesk> {
     leases: parts.leases,
     open: (name) => openGroup({ ...parts, types, tail, cursors, topic: topicFor(name) }, name),
   });
-  const sessions = new Map<ReturnType<typeof createSession>, string>();
+  const sessions = new Set<ReturnType<typeof createSession>>();
+  const seats = new Set<Seat>();
 
   /** The system, when it may consume anything at all. */
   const consumer = (system: string | undefined): string => {
@@ -67,31 +70,44 @@ export async function openDesk(parts: DeskParts): Promise<EventDesk> {
     }
   };
 
+  /** Taken before anything is waited for, so that many at once do not pass the bounds together. */
+  const seat = (system: string, group: string): Seat => {
+    const mine = [...seats].filter((one) => one.system === system);
+    if (mine.length >= MOST_OF_SYSTEM)
+      throw new BusError("inlet-busy", `system \`${system}\` has ${MOST_OF_SYSTEM} consumers, which is the limit`, { retryAfter: 5000 });
+    if (mine.filter((one) => one.group === group).length >= MOST_IN_GROUP)
+      throw new BusError(
+        "inlet-busy",
+        `the group ${group} has ${MOST_IN_GROUP} consumers, one for each partition; another would get nothing`,
+        { retryAfter: 5000 },
+      );
+    const taken = { system, group };
+    seats.add(taken);
+    return taken;
+  };
+
   const consume = async (asked: string | undefined, wish: Wish): ReturnType<EventDesk["consume"]> => {
     if (parts.stopping()) throw new BusError("bus-stopping", "the bus is stopping", { retryAfter: 5000 });
     const system = consumer(asked);
     const { group } = wish;
     const kinds = (["events", "test", "dead"] as const).filter((kind) => wish[kind]);
     if (kinds.length === 0) throw new BusError("http-request", "a consumer takes at least one of events, test and dead");
-    if ([...sessions.values()].filter((one) => one.startsWith(`${system}\n`)).length >= MOST_OF_SYSTEM)
-      throw new BusError("inlet-busy", `system \`${system}\` has ${MOST_OF_SYSTEM} consumers, which is the limit`, { retryAfter: 5000 });
-    if ([...sessions.values()].filter((one) => one === `${system}\n${group}`).length >= MOST_IN_GROUP)
-      throw new BusError(
-        "inlet-busy",
-        `the group ${group} has ${MOST_IN_GROUP} consumers, one for each partition; another would get nothing`,
-        { retryAfter: 5000 },
-      );
+    const taken = seat(system, group);
     const names = kinds.map((kind): CursorName => ({ system, group, kind }));
-    const entered = await enter(names);
+    const entered = await enter(names).catch((error: unknown) => {
+      seats.delete(taken);
+      throw error;
+    });
     const session = createSession({
       groups: entered,
       dead: createDead({ journal, clock, types, system, group }),
       async release() {
         sessions.delete(session);
+        seats.delete(taken);
         for (const name of names) await groups.leave(name);
       },
     });
-    sessions.set(session, `${system}\n${group}`);
+    sessions.add(session);
     return session;
   };
 
@@ -162,7 +178,7 @@ export async function openDesk(parts: DeskParts): Promise<EventDesk> {
     async close() {
       for (const session of sessions.keys())
         session.end(asBusError(new BusError("bus-stopping", "the bus is stopping: connect again", { retryAfter: 5000 })));
-      await Promise.all([...sessions.keys()].map((session) => session.leave()));
+      await Promise.all([...sessions].map((session) => session.leave()));
     },
   };
 }

@@ -10,6 +10,8 @@ export type Rendered = Omit<EventOut, "offset"> &
 const UTF8 = new TextDecoder();
 /** Room for `"offset":"…",` and the braces. */
 const AROUND = 64;
+/** What JSON writes longer than it is; control characters are in no attribute. */
+const ESCAPED = /["\\\ud800-\udfff]/;
 
 export function render(known: KnownType, envelope: Envelope, grant: Grant): Rendered {
   const value = known.contract.request.decode(envelope.body);
@@ -25,7 +27,10 @@ export function sizeOf(known: KnownType, envelope: Envelope, value: AvroRecord):
 
 function around(attributes: Readonly<Record<string, string>>): number {
   let size = AROUND;
-  for (const name in attributes) size += name.length + 6 + Buffer.byteLength(JSON.stringify(attributes[name]));
+  for (const name in attributes) {
+    const text = attributes[name] ?? "";
+    size += name.length + 6 + Buffer.byteLength(ESCAPED.test(text) ? JSON.stringify(text) : text);
+  }
   return size;
 }
 

@@ -77,7 +77,7 @@ describe("produced events", () => {
       () => receiver.effects.size === 4,
       () => `${receiver.effects.size} of 4 reached the ordinary receiver`,
     );
-    expect(receiver.received.map(({ headers }) => headers["ce-id"]).toSorted()).toEqual(["four", "one", "three", "two"]);
+    expect(new Set(receiver.received.map(({ headers }) => headers["ce-id"]))).toEqual(new Set(["one", "two", "three", "four"]));
     await socket.close();
   }, 60_000);
 
