@@ -18,7 +18,10 @@ const MOST_BYTES = 200_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export function brokerFaultFlows(engine: FlowEngine): void {
+/** A fault that one broker alone knows; `act` resolves when it is over. */
+export type OwnFault = Readonly<{ name: string; act: (server: OwnServer) => Promise<void> }>;
+
+export function brokerFaultFlows(engine: FlowEngine, own: readonly OwnFault[] = []): void {
   describe("a broker that fails under a whole bus", () => {
     let server: OwnServer;
     let site: Site;
@@ -94,6 +97,8 @@ export function brokerFaultFlows(engine: FlowEngine): void {
         expect(link.lost()).toBeGreaterThan(before);
       });
     }, 240_000);
+
+    it.each(own)("$name", async ({ act }) => void (await under(() => act(server))), 240_000);
 
     it("killed at full speed and started again", async () => {
       await under(async () => {
