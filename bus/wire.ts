@@ -4,7 +4,6 @@
  */
 import type { SignatureCheck, Signatures, Signed } from "./edge/signatures.ts";
 import type { AvroRecord, CallContext } from "./envelope.ts";
-import type { Clock } from "./ports.ts";
 
 // ── codecs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,29 +205,6 @@ export type HttpInletSettings = Readonly<{
   signatures?: Signatures;
   limits: EdgeLimits;
 }>;
-
-/** Files of a folder, wherever it is. */
-export type DropSettings = Readonly<{
-  /** Glob on the file name: `*` and `?` only. */
-  match: string;
-  /** Milliseconds that size and mtime must stay unchanged. */
-  stableFor: number;
-  order: "name" | "mtime";
-  /** Milliseconds between looks; undefined = only when `run` is called (a schedule). */
-  every: number | undefined;
-  splitter: Splitter;
-  /** Default: gzip where the name ends in .gz. */
-  unpack?: "gzip" | "none";
-  /** Throws media-type (not gzip, cut off) and message-too-large (ratio). */
-  gunzip(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
-  binding: SourceBinding;
-  stopAfter: number | undefined;
-  limits: EdgeLimits;
-  clock: Clock;
-}>;
-
-/** `directory`, `done` and `failed` are folders of this machine. */
-export type FileInletSettings = Omit<DropSettings, "gunzip"> & Readonly<{ directory: string; done: string; failed: string }>;
 
 /** How a contract travels on a broker's topics: always as JSON, and as Confluent-framed Avro where nothing maps its shape. */
 export type TopicCodecs = Readonly<{ json: Codec; avro?: Codec }>;

@@ -7,7 +7,8 @@ import type { FileReport } from "#bus/edge/drop/inlet.ts";
 import { BusError } from "#bus/errors.ts";
 import type { Clock, Inlet } from "#bus/ports.ts";
 import type { Route, Source } from "#bus/route/runtime.ts";
-import type { DropSettings, EdgeLimits, SourceBinding, Splitter } from "#bus/wire.ts";
+import type { DropSettings } from "#bus/edge/drop/settings.ts";
+import type { EdgeLimits, SourceBinding, Splitter } from "#bus/wire.ts";
 import { below } from "./outlets.ts";
 import { sftpServerOf } from "./sftp.ts";
 

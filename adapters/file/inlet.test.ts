@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BusError } from "#bus/errors.ts";
 import type { Accept, Clock, Inbound } from "#bus/ports.ts";
-import type { FileInletSettings } from "#bus/wire.ts";
+import type { FileInletSettings } from "#bus/edge/drop/settings.ts";
 import { accepted } from "#test/conformance/inlet.ts";
 import { lines } from "#test/harness/lines.ts";
 import { openFound } from "./content.ts";

@@ -1,6 +1,6 @@
 /** Files in from a folder of this machine. */
 import { createDropInlet, type DropInlet, type DropOptions } from "#bus/edge/drop/inlet.ts";
-import type { FileInletSettings } from "#bus/wire.ts";
+import type { FileInletSettings } from "#bus/edge/drop/settings.ts";
 import { gunzip } from "./content.ts";
 import { localFolder } from "./folder.ts";
 

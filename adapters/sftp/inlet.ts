@@ -1,6 +1,6 @@
 /** Files in from a folder on an SFTP server. It is connected for each run, and left alone between them. */
 import { createDropInlet, type DropInlet, type DropOptions } from "#bus/edge/drop/inlet.ts";
-import type { DropSettings } from "#bus/wire.ts";
+import type { DropSettings } from "#bus/edge/drop/settings.ts";
 import { remoteFolder, type RemotePlaces } from "./folder.ts";
 import { createLink, type SftpServer } from "./link.ts";
 import { createRemote } from "./remote.ts";

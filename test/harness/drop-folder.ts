@@ -6,7 +6,7 @@ import { createFileInlet } from "#adapters/file/inlet.ts";
 import type { DropInlet as FileInlet, FileReport } from "#bus/edge/drop/inlet.ts";
 import type { AvroRecord } from "#bus/envelope.ts";
 import type { Accept, Inbound } from "#bus/ports.ts";
-import type { FileInletSettings } from "#bus/wire.ts";
+import type { FileInletSettings } from "#bus/edge/drop/settings.ts";
 import { accepted } from "#test/conformance/inlet.ts";
 import { lines } from "#test/harness/lines.ts";
 

@@ -4,7 +4,7 @@
  */
 import { asBusError, BusError } from "../../errors.ts";
 import type { Accept, Inlet } from "../../ports.ts";
-import type { DropSettings } from "../../wire.ts";
+import type { DropSettings } from "./settings.ts";
 import type { Folder, Found } from "./folder.ts";
 import { createWatch, globOf, inOrder, wantedBy, type Watch } from "./look.ts";
 import { handOver, type Count, type Ending } from "./records.ts";

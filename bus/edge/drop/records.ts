@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { asBusError, BusError } from "../../errors.ts";
 import type { Accept, Inbound } from "../../ports.ts";
-import type { DropSettings, Piece } from "../../wire.ts";
+import type { DropSettings } from "./settings.ts";
+import type { Piece } from "../../wire.ts";
 import type { ErrorLog, Found } from "./folder.ts";
 
 /**
