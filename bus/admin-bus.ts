@@ -83,7 +83,7 @@ export function createAdmin(parts: AdminParts): Admin {
 
 async function routeStatus(running: RunningRoute): Promise<RouteStatus> {
   const { route } = running;
-  const branches = await Promise.all(running.branches.map((branch) => branch.state()));
+  const branches = await Promise.all([...running.branches, ...running.replies].map((branch) => branch.state()));
   return {
     id: route.id,
     title: route.title,

@@ -5,7 +5,7 @@ import { createQuotaPool } from "./access/quota-pool.ts";
 import { createQuotas, type Quotas } from "./access/quota.ts";
 import { createSharedQuotas } from "./access/shared-quota.ts";
 import { createAudit, NO_AUDIT } from "./audit/audit.ts";
-import { redeem } from "./claim-check.ts";
+import { claimCheck, redeem } from "./claim-check.ts";
 import type { Leases } from "./cluster/lease.ts";
 import type { ContractType } from "./contract/contract.ts";
 import { createCommands, type Commands } from "./commands.ts";
@@ -74,6 +74,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   const commands = createCommands({
     journal,
     clock,
+    claim: (envelope) => claimCheck(store, envelope),
     reduce(route, system, value) {
       const grant = authorise(route, view, { system }, clock.now());
       return view.routes.get(route.id)?.reduceReply(grant, value) ?? value;
@@ -113,6 +114,11 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   const recheck: Recheck = (route, _branch, envelope) =>
     void authorise(route, view, { system: envelope.source, call: envelope.call }, clock.now());
   const find = (id: string): RunningRoute | undefined => view.routes.get(id);
+  /** With the branches that push replies: they have dead letters, too, but no events to replay. */
+  const findAny = (id: string): Pick<RunningRoute, "route" | "branches" | "steps"> | undefined => {
+    const running = find(id);
+    return running && { route: running.route, branches: [...running.branches, ...running.replies], steps: running.steps };
+  };
   const replays = await createReplays({
     store,
     journal,
@@ -205,7 +211,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   return {
     accept,
     endpoints,
-    deadletters: deadletters.admin({ find, recheck }),
+    deadletters: deadletters.admin({ find: findAny, recheck }),
     replays,
     commands,
     quotas,

@@ -1,10 +1,15 @@
-/** Replies of commands: a caller may wait for one a while; later it is fetched by ticket, which is the message id. */
+/**
+ * Replies of commands: a caller may wait for one a while; later it is fetched by ticket, which is the message id, or pushed to where a
+ * route says.
+ */
+import { createWaits, type Waits } from "./command-waits.ts";
 import type { AvroRecord, Envelope } from "./envelope.ts";
 import { asBusError, BusError } from "./errors.ts";
 import { newId } from "./ids.ts";
 import { factsOf } from "./journal/facts.ts";
 import type { JournalQuery, StoredRecord } from "./journal/record.ts";
 import type { Clock, Journal } from "./ports.ts";
+import { pushOf } from "./replies.ts";
 import type { Route } from "./route/runtime.ts";
 
 /** How a command ended at its provider. */
@@ -13,6 +18,8 @@ export type Settled = Readonly<{ value: AvroRecord | undefined; error: BusError 
 export type Ticket = Readonly<{ id: string; state: "pending" | "done" | "failed"; position: number; reply?: AvroRecord; error?: string }>;
 
 export interface Commands {
+  /** Holds a caller for the reply of a command that it is about to send. */
+  expect: Waits["expect"];
   /** Called by the branch before it acknowledges: the reply is durable when this resolves. */
   settle(route: Route, envelope: Envelope, settled: Settled): Promise<void>;
   ticket(routes: ReadonlyMap<string, Readonly<{ route: Route }>>, id: string, system: string | undefined): Promise<Ticket>;
@@ -21,14 +28,27 @@ export interface Commands {
 /** What the sender's grant lets it see of a reply, today. Throws access-denied. */
 export type ReduceReply = (route: Route, system: string, value: AvroRecord) => AvroRecord;
 
-export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock; reduce: ReduceReply }>): Commands {
+export type CommandParts = Readonly<{
+  journal: Journal;
+  clock: Clock;
+  reduce: ReduceReply;
+  /** Puts a big body aside. */
+  claim?: (envelope: Envelope) => Envelope | Promise<Envelope>;
+}>;
+
+export function createCommands(parts: CommandParts): Commands {
+  const waits = createWaits(parts);
+  const { claim = (envelope: Envelope) => envelope } = parts;
   return {
+    expect: (route, envelope) => waits.expect(route, envelope),
     async settle(route, envelope, { value, error }) {
       const time = parts.clock.now();
       const type = route.reply;
       const body = value && type ? type.encode(value) : undefined;
       const reply = body && type ? { ...envelope, id: newId(time), causationId: envelope.id, contract: type.id, time, body } : undefined;
+      const push = body && (await pushOf(route, envelope, body, { time, claim }));
       await parts.journal.append([
+        ...(push ? [push] : []),
         {
           ...factsOf(route, envelope),
           step: "replied",
@@ -38,6 +58,7 @@ export function createCommands(parts: Readonly<{ journal: Journal; clock: Clock;
           ...(reply ? { envelope: reply } : undefined),
         },
       ]);
+      waits.tell(envelope, { value, error });
     },
     async ticket(routes, id, system) {
       // ids are the senders' own: two systems may use the same one, so the sender is part of every question

@@ -13,7 +13,7 @@ import { refuse } from "./journal/facts.ts";
 import type { Mutable } from "./mutable.ts";
 import type { Passage, PipelineParts, View } from "./passage.ts";
 import type { Accept, Inbound, Outcome } from "./ports.ts";
-import { publish } from "./publish.ts";
+import { publish, Told } from "./publish.ts";
 import type { Source } from "./route/runtime.ts";
 import { demandSignature, receive } from "./signature/receipt.ts";
 import { runSteps, type StepsOutcome } from "./route/steps/run.ts";
@@ -32,6 +32,7 @@ export function createPipeline(parts: PipelineParts): Accept {
     try {
       return await pass(parts, inbound, { id, correlationId, started, signal });
     } catch (thrown) {
+      if (thrown instanceof Told) throw thrown.error;
       const error = asBusError(thrown);
       const begun = { id, correlationId, time: started, elapsed: parts.clock.now() - started };
       await refuse(parts.journal, inbound, begun, error, parts.audit.denied(inbound, begun, error, started));

@@ -3,6 +3,7 @@
  * where every branch takes it with its own cursor. The same id again from the same sender gives the first answer, or id-reused.
  */
 import { claimCheck } from "./claim-check.ts";
+import { MOST_WAIT } from "./command-waits.ts";
 import { topicOf, type AvroRecord, type Envelope, type Message } from "./envelope.ts";
 import { BusError } from "./errors.ts";
 import { digestOf } from "./ids.ts";
@@ -25,16 +26,49 @@ export async function publish(parts: PipelineParts, passage: Passage, message: M
     const envelope = claimCheck(parts.store, sealed.envelope);
     records.push(acceptedRecord(passage, sealed, envelope instanceof Promise ? await envelope : envelope));
   }
-  const appended = await parts.journal.append(records);
-  const first = appended[0];
+  const wait = heldFor(passage);
+  if (wait === 0) return accept(parts, message, records);
+  const expected = parts.commands.expect(passage.running.route, message.envelope);
+  try {
+    const accepted = await accept(parts, message, records);
+    const settled = await expected.settled(wait, passage.signal, accepted.duplicate);
+    if (settled?.error) throw new Told(settled.error);
+    if (!settled?.value) return accepted;
+    return { ...accepted, kind: "reply", value: await replyFor(passage, message, settled.value) };
+  } finally {
+    expected.drop();
+  }
+}
+
+type Accepted = Extract<Outcome, { kind: "accepted" }>;
+
+async function accept(parts: PipelineParts, message: Message, records: readonly JournalRecord[]): Promise<Accepted> {
+  const [first] = await parts.journal.append(records);
   if (first?.duplicateOf !== undefined) return repeated(parts, message, records[0]?.digest, first.duplicateOf);
-  return {
-    kind: "accepted",
-    id: message.envelope.id,
-    correlationId: message.envelope.correlationId,
-    position: first?.position ?? 0,
-    duplicate: false,
-  };
+  const { id, correlationId } = message.envelope;
+  return { kind: "accepted", id, correlationId, position: first?.position ?? 0, duplicate: false };
+}
+
+/** Milliseconds that the caller of a command is held for its reply: what it asks for, else what its source says. */
+function heldFor({ running: { route }, source, inbound }: Passage): number {
+  if (route.contract.pattern !== "command" || !route.reply) return 0;
+  return Math.min(inbound.waits ?? source.wait ?? 0, MOST_WAIT);
+}
+
+/** As the sender's grant lets it see the reply, in the shape of its wire. */
+async function replyFor({ running, source, inbound, grant }: Passage, message: Message, value: AvroRecord): Promise<AvroRecord> {
+  const reduced = running.reduceReply(grant, value);
+  return source.out && inbound.shape !== "contract" ? source.out(reduced, message) : reduced;
+}
+
+/** How an accepted command ended while its caller was held: told to the caller, and no refusal, for it was carried out. */
+export class Told extends Error {
+  override readonly name = "Told";
+  readonly error: BusError;
+  constructor(error: BusError) {
+    super(error.message, { cause: error });
+    this.error = error;
+  }
 }
 
 /** Sealed, under the key of its order: the order that a route declares goes before the key that its contract marks. */
@@ -69,11 +103,11 @@ function acceptedRecord(passage: Passage, message: Message, envelope: Envelope):
 
 /** A step answers a command with the reply that an earlier one got: cut to what the sender's grant allows today, and nothing is sent. */
 async function answer(parts: PipelineParts, passage: Passage, message: Message, value: AvroRecord): Promise<Outcome> {
-  const { running, source, inbound } = passage;
+  const { running } = passage;
   if (running.route.contract.pattern !== "command")
     throw new BusError("duplicate-message", `message \`${message.envelope.id}\` was handled before`);
   const { envelope } = message;
-  const reduced = running.reduceReply(passage.grant, value);
+  const out = await replyFor(passage, message, value);
   const [appended] = await parts.journal.append([
     {
       ...factsOf(running.route, envelope),
@@ -85,7 +119,6 @@ async function answer(parts: PipelineParts, passage: Passage, message: Message, 
       ...parts.audit.asked(running.route, message, passage.grant, envelope.time),
     },
   ]);
-  const out = source.out && inbound.shape !== "contract" ? await source.out(reduced, message) : reduced;
   return { kind: "reply", id: envelope.id, correlationId: envelope.correlationId, value: out, position: appended?.position ?? 0 };
 }
 
@@ -105,7 +138,7 @@ async function drop(parts: PipelineParts, passage: Passage, message: Message, re
 }
 
 /** The sender came again: with the same content it gets the first answer, with another one it is refused. */
-async function repeated(parts: PipelineParts, message: Message, digest: string | undefined, position: number): Promise<Outcome> {
+async function repeated(parts: PipelineParts, message: Message, digest: string | undefined, position: number): Promise<Accepted> {
   const [first] = await parts.journal.read(position, 1);
   if (first && first.position === position && first.digest !== digest) {
     throw new BusError(

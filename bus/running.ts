@@ -11,7 +11,8 @@ import type { Clock, Journal, Outlet, Store, Transport } from "./ports.ts";
 import type { View } from "./passage.ts";
 import type { Gatherer } from "./gather.ts";
 import type { Pauses } from "./pauses.ts";
-import { createReduction } from "./reduction.ts";
+import { createReduction, type Reduce } from "./reduction.ts";
+import { replyMessage, replyTopic, replyView } from "./replies.ts";
 import type { Branch, Grant, Route, StepContext } from "./route/runtime.ts";
 import { stagedTopic, startStage } from "./stage.ts";
 import { createTopicOutlet } from "./topic-outlet.ts";
@@ -21,6 +22,8 @@ export interface RunningRoute {
   /** Outlets of a branch, one per address, first preferred. */
   outlets(branch: string): readonly Outlet[];
   readonly branches: readonly RunningBranch[];
+  /** Branches that push replies of a command to its senders. */
+  readonly replies: readonly RunningBranch[];
   /** Topic of the messages whose steps still wait (delay, aggregate); undefined = steps run at acceptance. */
   readonly staged: string | undefined;
   /** Those steps, for messages that died in them. */
@@ -64,6 +67,7 @@ export async function startRoute(parts: RunningParts, route: Route): Promise<Run
   const outlets = new Map(route.branches.map((branch) => [branch.name, outletsOf(parts, route, branch)]));
   const reduceReply = createReduction(route.reply);
   const branches = route.contract.pattern === "query" ? [] : await startBranches(parts, route, outlets);
+  const replies = await startReplies(parts, route, { outlets, reduce: reduceReply });
   const staged = stagedTopic(route);
   const stage = staged === undefined ? undefined : await startStage(parts, route, staged);
   let paused = parts.pauses.of(route);
@@ -72,19 +76,20 @@ export async function startRoute(parts: RunningParts, route: Route): Promise<Run
   const rest = (): Promise<void> =>
     (resting ??= (async () => {
       await stage?.close();
-      await Promise.all(branches.map((branch) => branch.close()));
+      await Promise.all([...branches, ...replies].map((branch) => branch.close()));
     })());
-  for (const branch of branches) branch.pause(paused);
+  for (const branch of [...branches, ...replies]) branch.pause(paused);
   return {
     route,
     branches,
+    replies,
     staged,
     steps: stage,
     outlets: (branch) => outlets.get(branch) ?? [],
     paused: () => paused && route.contract.pattern === "query",
     pause(next) {
       paused = next;
-      for (const branch of branches) branch.pause(next);
+      for (const branch of [...branches, ...replies]) branch.pause(next);
     },
     reduceReply,
     rest,
@@ -136,6 +141,35 @@ async function startBranches(
         redeem: (envelope) => redeem(parts.store, envelope),
         reduce: reduceFor(parts, route, branch),
         settled: route.contract.pattern === "command" ? (envelope, result) => parts.commands.settle(route, envelope, result) : undefined,
+      }),
+    );
+  }
+  return started;
+}
+
+type Reply = Readonly<{ outlets: Map<string, readonly Outlet[]>; reduce: Reduce }>;
+
+/** `outlets`: theirs are added. */
+async function startReplies(parts: RunningParts, route: Route, { outlets, reduce }: Reply): Promise<readonly RunningBranch[]> {
+  const { reply, replies = [] } = route;
+  if (!reply) return [];
+  const view = replyView(route, reply);
+  const message = replyMessage({ route, view: parts.view, now: () => parts.clock.now(), reduce });
+  const started: RunningBranch[] = [];
+  for (const branch of replies) {
+    const own = parts.outlets(view, branch);
+    outlets.set(branch.name, own);
+    started.push(
+      await startBranch({
+        ...parts,
+        route: view,
+        branch,
+        topic: replyTopic(route, branch),
+        outlets: own,
+        context: (signal) => parts.context(route.id, signal),
+        redeem: (envelope) => redeem(parts.store, envelope),
+        reduce: message,
+        settled: undefined,
       }),
     );
   }

@@ -3,6 +3,7 @@
  * Adapters never compile a contract themselves; the composition hands them what they need.
  */
 import type { SignatureCheck, Signatures, Signed } from "./edge/signatures.ts";
+import type { Addressing } from "./edge/addressing.ts";
 import type { AvroRecord, CallContext } from "./envelope.ts";
 
 // ── codecs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -48,7 +49,7 @@ export interface SoapService {
   readRequest(bytes: Uint8Array, check?: SignatureCheck): SoapMessage;
   /** Reads an answer to `operation`, which with `check` must be signed; a Fault in it is thrown as `provider-fault` with its code. */
   readReply(operation: string, bytes: Uint8Array, check?: SignatureCheck): AvroRecord;
-  writeRequest(version: SoapVersion, operation: string, value: AvroRecord, headers?: CallContext): Uint8Array;
+  writeRequest(version: SoapVersion, operation: string, value: AvroRecord, headers?: CallContext, addressing?: Addressing): Uint8Array;
   writeReply(version: SoapVersion, operation: string, value: AvroRecord): Uint8Array;
   /** Value of the reply that confirms an accepted event or command; undefined = the operation has no output. */
   acknowledgement?(operation: string, accepted: Readonly<{ id: string; correlationId: string }>): AvroRecord | undefined;
@@ -236,8 +237,9 @@ export type SoapOutletSettings = Readonly<{
   version: SoapVersion;
   service: SoapService;
   operation: string;
-  /** Send the call context as SOAP headers in https://mconnect.gov.md, as HTTP headers, or both. */
+  /** The call context goes as SOAP headers in https://mconnect.gov.md, as HTTP headers, or both; `replies`: with wsa:RelatesTo. */
   callContext: "soap" | "http" | "both" | "none";
+  replies?: boolean;
   headers: Readonly<Record<string, string>>;
   maxBytes: number;
   /** Signs what is sent. */

@@ -85,8 +85,10 @@ async function judge({ schemas, env, variables }: ChangesParts, given: Files): P
 async function waitingOf(bus: Bus): Promise<readonly Waiting[]> {
   const running = [...bus.view().routes.values()];
   const found = await Promise.all(
-    running.map(({ route, branches }) =>
-      Promise.all(branches.map(async (branch) => ({ route: route.id, branch: branch.name, count: (await branch.state()).lag }))),
+    running.map(({ route, branches, replies }) =>
+      Promise.all(
+        [...branches, ...replies].map(async (branch) => ({ route: route.id, branch: branch.name, count: (await branch.state()).lag })),
+      ),
     ),
   );
   return found.flat();

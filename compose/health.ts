@@ -98,7 +98,7 @@ async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
   const bus = parts.bus();
   if (!bus) return `${lines.join("\n")}\n`;
   const branches = [...bus.view().routes.values()].flatMap((running) =>
-    running.branches.map((branch) => ({ route: running.route.id, branch })),
+    [...running.branches, ...running.replies].map((branch) => ({ route: running.route.id, branch })),
   );
   const states = await Promise.all(branches.map(async ({ route, branch }) => ({ route, state: await branch.state() })));
   const of = (pick: (state: (typeof states)[number]["state"]) => number): Sample[] =>

@@ -90,6 +90,7 @@ function soap(parts: OutletParts, route: Route, branch: Branch, address: string)
     maxBytes: MAX_BYTES,
     ...(options["sign"] === true && { sign: (envelope) => parts.signatures.signEnvelope(envelope, OASIS_STYLE) }),
     ...(options["verify"] === true && { check: () => parts.signatures.check(branch.system) }),
+    replies: route.replies?.some(({ name }) => name === branch.name) ?? false,
   });
 }
 

@@ -1,5 +1,6 @@
 /** SOAP out: one operation of one provider's service. */
 import { BusError } from "#bus/errors.ts";
+import { replyAddressing } from "#bus/edge/addressing.ts";
 import { writeHeaderFacts } from "#bus/edge/headers.ts";
 import type { AvroRecord, Message } from "#bus/envelope.ts";
 import type { Outlet } from "#bus/ports.ts";
@@ -19,7 +20,13 @@ export function createSoapOutlet(settings: SoapOutletSettings): Outlet {
     endpoint: address,
     async send(message: Message, signal: AbortSignal) {
       const { envelope, value } = message;
-      const plain = service.writeRequest(version, operation, value, inSoap ? envelope.call : undefined);
+      const plain = service.writeRequest(
+        version,
+        operation,
+        value,
+        inSoap ? envelope.call : undefined,
+        settings.replies === true ? replyAddressing(service.action(operation), envelope.id) : undefined,
+      );
       const body = settings.sign === undefined ? plain : await settings.sign(plain);
       const headers = writeHeaderFacts(envelope, inHttp, { ...fixed });
       return readAnswer(settings, await settings.client.request({ method: "POST", url: address, headers, body, maxBytes }, signal));

@@ -3,6 +3,7 @@ import type { CompiledType } from "../contract/avro.ts";
 import type { CompiledContract } from "../contract/compile.ts";
 import type { RecordShape } from "../contract/shape.ts";
 import type { AvroRecord } from "../envelope.ts";
+import { replyContract } from "../contract/reply.ts";
 import { sourceBinding, targetBinding } from "./compile-wire.ts";
 import { changesValue, findDelay, foldFileSteps, type Folded } from "./compile-steps.ts";
 import { unknownContract, type Contracts, type Tools } from "./compile-tools.ts";
@@ -50,12 +51,21 @@ export function compileRoute(document: RouteDoc, tools: Tools, parts: RouteParts
     access: document.access,
     steps: buildSteps(making, folded.steps),
     branches: document.branches.map((branch) => branchOf(making, branch)),
+    replies: repliesOf(making),
     failures: document.failures.map(failureOf),
     deadletter: document.deadletter,
     journal: { payload: document.journal.payload, keep: document.journal.keep, index: indexOf(making) },
     stopAfter: document.stopAfter,
   };
-  return { ...route, revision: revisionOf(making, route.branches) };
+  return { ...route, revision: revisionOf(making, [...route.branches, ...route.replies]) };
+}
+
+/** To its receiver a reply is news: the same branch that an event of its type would have. */
+function repliesOf(making: Making): readonly Branch[] {
+  const { contract, reply, document } = making;
+  if (reply === undefined) return [];
+  const view = { ...making, contract: replyContract(contract, reply), reply: undefined };
+  return document.replies.map((branch) => ({ ...branchOf(view, branch), order: undefined }));
 }
 
 function replyOf(document: RouteDoc, contract: CompiledContract, tools: Tools, parts: RouteParts): CompiledType | undefined {
@@ -115,6 +125,7 @@ function sourceOf(making: Making, from: FromDoc): Source {
     in: mapper(making, into, from.in === undefined ? ["steps"] : [...from.path, "in"], wire.request, contract.request.shape),
     out: mapper(making, from.out, [...from.path, "out"], reply?.shape, wire.reply),
     schedule: from.schedule,
+    wait: from.wait,
   };
 }
 

@@ -6,7 +6,7 @@ import type { AdapterDoc, BranchDoc, FailureDoc, FromDoc, Located, MapDoc, Path,
 import { readDeliver, readOrder, readPredicate, readSteps, type Raw } from "./documents-shapes.ts";
 
 /** Keys of a `from`, `to` or branch that are no adapter. */
-const PLAIN = new Set(["name", "system", "in", "out", "schedule", "when", "map", "steps", "deliver", "order"]);
+const PLAIN = new Set(["name", "system", "in", "out", "schedule", "when", "map", "steps", "deliver", "order", "wait"]);
 
 type Body = Omit<RouteDoc, keyof Located | "written">;
 
@@ -31,6 +31,7 @@ export function readRoute(value: Raw, template: Readonly<{ id: string; at: Spot 
     ...some("order", order),
     steps: readSteps(value["steps"], ["steps"]),
     branches: readBranches(value),
+    replies: ((value["replies"] ?? []) as readonly Raw[]).map((reply, index) => readBranch(reply, ["replies", index])),
     ...some("deliver", deliver),
     failures: readFailures(value["failures"]),
     deadletter: { keep: DEFAULTS.deadletterKeep, replay: DEFAULTS.replay[pattern], ...(value["deadletter"] as object | undefined) },
@@ -56,6 +57,7 @@ function readFrom(value: Raw, path: Path): FromDoc {
     ...some("in", value["in"] as MapDoc | undefined),
     ...some("out", value["out"] as MapDoc | undefined),
     ...some("schedule", schedule && { ...DEFAULTS.schedule, ...schedule }),
+    ...some("wait", value["wait"] as number | undefined),
     path,
   };
 }

@@ -119,6 +119,8 @@ export type FromDoc = Readonly<{
   in?: MapDoc;
   out?: MapDoc;
   schedule?: ScheduleDoc;
+  /** How long the caller of a command is held for its reply, ms. */
+  wait?: number;
   path: Path;
 }>;
 
@@ -157,6 +159,8 @@ export type RouteDoc = Located &
     steps: readonly StepDoc[];
     /** From `to` or from `fanOut`. */
     branches: readonly BranchDoc[];
+    /** Where the replies of a command are pushed to, one for each system that sends it. */
+    replies: readonly BranchDoc[];
     deliver?: DeliverDoc;
     failures: readonly FailureDoc[];
     deadletter: Readonly<{ keep: number; replay: "never" | "manual" }>;

@@ -17,7 +17,7 @@ const span = (ms: number | undefined): string | undefined => (ms === undefined ?
 
 /** Order in which a route reads best. */
 const KEYS =
-  "bus id title owner state contract from access order steps to fanOut deliver failures deadletter journal stopAfter notify tests".split(
+  "bus id title owner state contract from access order steps to fanOut replies deliver failures deadletter journal stopAfter notify tests".split(
     " ",
   );
 

@@ -27,11 +27,23 @@ export function explainRoute(set: ParsedSet, id: string): string | undefined {
     "",
     "Where it goes",
     ...route.branches.flatMap((branch) => indent(target(set, route, branch))),
+    ...replyLines(route),
     "",
     "What is kept",
     ...indent(kept(route)),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** What the sender of a command hears, and how. */
+function replyLines(route: RouteDoc): readonly string[] {
+  const held = route.from.flatMap(({ name, wait }) =>
+    wait === undefined ? [] : [`through ${name}: the caller is held for ${formatDuration(wait)}, then it gets a ticket.`],
+  );
+  const pushed = route.replies.map(
+    ({ name, system, adapter }) => `${name}: pushed to ${system ?? ""} through ${edge(adapter)}, with the ticket as its id.`,
+  );
+  return held.length + pushed.length === 0 ? [] : ["", "How the reply comes back", ...indent([...held, ...pushed])];
 }
 
 const STATES = {

@@ -126,6 +126,8 @@ export type Source = Readonly<{
   /** Wire shape to contract shape, and back for replies; undefined = they are the same. */
   in: Mapper | undefined;
   out: Mapper | undefined;
+  /** How long the caller of a command is held for its reply, ms. */
+  wait?: number | undefined;
   schedule:
     | Readonly<{ cron: string; timezone?: string; overlap: "skip" | "queue"; missed: "run-once" | "skip"; deadline?: number }>
     | undefined;
@@ -163,6 +165,8 @@ export type Route = Readonly<{
   steps: readonly Step[];
   /** `to` gives one branch named `to`. */
   branches: readonly Branch[];
+  /** Branches that push the reply of a command to its sender; each names its system. */
+  replies?: readonly Branch[];
   failures: readonly FailureRule[];
   deadletter: Readonly<{ keep: number; replay: "never" | "manual" }>;
   journal: Readonly<{ payload: "full" | "hash" | "none"; keep: number; index: (message: Message) => Readonly<Record<string, string>> }>;

@@ -1,6 +1,7 @@
 /** SOAP 1.1 and 1.2 envelopes: reading up to the body's child and behind it, header blocks, faults (W3C SOAP Note 2000, SOAP 1.2 part 1). */
 import { BusError } from "../../errors.ts";
 import type { SoapFault, SoapVersion } from "../../wire.ts";
+import type { Addressing } from "../../edge/addressing.ts";
 import type { CallContext } from "../../envelope.ts";
 import { printAttribute, printText } from "./chars.ts";
 import { advance, closeDocument, closeTag, openRoot } from "./cursor.ts";
@@ -173,9 +174,14 @@ const CALL_HEADERS: readonly (readonly [keyof CallContext, string])[] = [
   ["reason", "CallReason"],
 ];
 
+function addressingOf({ action, messageId, relatesTo }: Addressing): string {
+  const block = (local: string, text: string): string => `<wsa:${local} xmlns:wsa="${WSA_NS}">${printText(clean(text))}</wsa:${local}>`;
+  return block("Action", action) + block("MessageID", messageId) + block("RelatesTo", relatesTo);
+}
+
 /** An envelope around a payload that declares its own namespaces; both are strings of bytes (chars.ts). */
-export function wrapEnvelope(version: SoapVersion, payload: string, call?: CallContext): string {
-  let header = "";
+export function wrapEnvelope(version: SoapVersion, payload: string, call?: CallContext, addressing?: Addressing): string {
+  let header = addressing ? addressingOf(addressing) : "";
   for (const [key, local] of CALL_HEADERS) {
     const value = call?.[key];
     if (value !== undefined) header += `<mcon:${local}>${printText(value)}</mcon:${local}>`;

@@ -1,8 +1,9 @@
 /** A SOAP service compiled from its WSDL: envelope, header blocks and payload are read and validated in one pass. */
-import type { AvroRecord } from "../../envelope.ts";
+import type { AvroRecord, CallContext } from "../../envelope.ts";
 import { BusError } from "../../errors.ts";
 import type { SignatureCheck, Signed } from "../../edge/signatures.ts";
 import type { SoapMessage, SoapService, SoapVersion } from "../../wire.ts";
+import type { Addressing } from "../../edge/addressing.ts";
 import { XML_LIMITS, toBytes } from "./chars.ts";
 import { compileMessage } from "./codec.ts";
 import type { AvroSchemaJson, XmlMessage } from "./codec.ts";
@@ -72,14 +73,15 @@ export function serviceOf(
     if (found === undefined) throw new BusError("soap-operation", `the service has no operation ${name}`);
     return found;
   };
-  const envelope = (version: SoapVersion, payload: string, call?: Parameters<typeof wrapEnvelope>[2]): Uint8Array =>
-    toBytes(wrapEnvelope(version, payload, call));
+  const envelope = (version: SoapVersion, payload: string, call?: CallContext, addressing?: Addressing): Uint8Array =>
+    toBytes(wrapEnvelope(version, payload, call, addressing));
   return {
     operations: [...byName.keys()],
     derived: Object.fromEntries(operations.map((operation) => [operation.wsdl.name, operation.avro])),
     readRequest: (bytes, check) => readRequest(openDocument(vocabulary, bytes, maxBytes), byElement, check),
     readReply: (operation, bytes, check) => readReply(openDocument(vocabulary, bytes, maxBytes), named(operation), check),
-    writeRequest: (version, operation, value, headers) => envelope(version, named(operation).request.write(value), headers),
+    writeRequest: (version, operation, value, headers, addressing) =>
+      envelope(version, named(operation).request.write(value), headers, addressing),
     writeReply: (version, operation, value) => envelope(version, named(operation).reply?.write(value) ?? ""),
     writeFault: (version, fault) => envelope(version, faultPayload(version, fault)),
     action: (operation) => named(operation).wsdl.action,

@@ -23,7 +23,7 @@ export const adapterFiles: Rule = {
   check(set, say) {
     const paths = new Set(set.files.paths);
     for (const route of set.routes.values()) {
-      for (const { adapter } of [...route.from, ...route.branches]) {
+      for (const { adapter } of [...route.from, ...route.branches, ...route.replies]) {
         for (const { path, reference, name } of fileOptions(adapter.options, adapter.path)) {
           const file = resolvePath(route.source.place(path).file, reference);
           if (!paths.has(file)) say({ document: route, path }, missingFile(name, file, paths));
@@ -39,7 +39,8 @@ export const unusedMaps: Rule = {
     if (set.hidden || set.names("route").size > set.routes.size) return;
     const used = new Set<string>();
     for (const route of set.routes.values()) {
-      for (const edge of [...route.from, ...route.branches]) for (const map of [edge.in, edge.out]) if (map) used.add(map.map);
+      for (const edge of [...route.from, ...route.branches, ...route.replies])
+        for (const map of [edge.in, edge.out]) if (map) used.add(map.map);
       for (const step of stepsOf(route)) {
         if (step.kind === "map") used.add(step.map);
         if (step.kind === "enrich" && step.input) used.add(step.input.map);

@@ -27,8 +27,10 @@ export function leftOut(drafts: readonly Draft[], set: LintSet): readonly LeftOu
 }
 
 function leansOn(route: RouteDoc): readonly (readonly ["contract" | "policy" | "system", string])[] {
-  const delivers = [route.deliver, ...route.branches.map((branch) => branch.deliver)];
-  const systems = [...route.from, ...route.branches].flatMap(({ system }) => (system === undefined ? [] : [["system", system] as const]));
+  const delivers = [route.deliver, ...[...route.branches, ...route.replies].map((branch) => branch.deliver)];
+  const systems = [...route.from, ...route.branches, ...route.replies].flatMap(({ system }) =>
+    system === undefined ? [] : [["system", system] as const],
+  );
   const policies = delivers.flatMap((deliver) => (deliver?.use === undefined ? [] : [["policy", deliver.use] as const]));
   return [["contract", route.contract], ...policies, ...systems];
 }

@@ -43,12 +43,12 @@ function routeNames(route: RouteDoc): readonly Asked[] {
     id,
     path: ["access", "grant", index],
   }));
-  const edges = [...route.from, ...route.branches].map(({ system, path }): Asked => ({
+  const edges = [...route.from, ...route.branches, ...route.replies].map(({ system, path }): Asked => ({
     kind: "system",
     id: system,
     path: pathOf(path, "system"),
   }));
-  const policies = [{ deliver: route.deliver, path: [] as Path }, ...route.branches];
+  const policies = [{ deliver: route.deliver, path: [] as Path }, ...route.branches, ...route.replies];
   return [
     { kind: "contract", id: route.contract, path: ["contract", key] },
     ...grants,

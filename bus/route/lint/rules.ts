@@ -8,6 +8,7 @@ import { fieldTests } from "./field-tests.ts";
 import { adapterFiles, unusedMaps, untested } from "./files.ts";
 import { contractFits, unknownNames } from "./references.ts";
 import { owners } from "./owners.ts";
+import { replies } from "./replies.ts";
 import type { Rule } from "./rule.ts";
 import { onePath, sameName, schedule } from "./sources.ts";
 import { aggregates, choose, expressions, firstReply, pieces } from "./steps.ts";
@@ -34,6 +35,7 @@ export const RULES: readonly Rule[] = [
   sameName,
   namedSystem,
   silent,
+  replies,
   schedule,
   fields,
   fieldTests,

@@ -50,6 +50,7 @@ function fromSchema(specs: readonly AdapterSpec[]): Schema {
       in: mapping,
       out: mapping,
       schedule,
+      wait: duration("How long the caller of a command is held for its reply before it gets a ticket; at most 30s.", "8s"),
     },
     ["name"],
     "One source, with exactly one adapter.",
@@ -70,6 +71,28 @@ function toSchema(specs: readonly AdapterSpec[], fan: boolean): Schema {
     },
     fan ? ["name"] : [],
     fan ? "One branch with its own cursor, retries and dead letters." : "Where the message goes, with exactly one adapter.",
+    { "x-one": Object.keys(adapters), "x-noun": "adapter" },
+  );
+}
+
+/** Adapters that reach the system itself. */
+const PUSHES = new Set(["http", "soap", "nats", "amqp"]);
+
+function replySchema(specs: readonly AdapterSpec[]): Schema {
+  const adapters = edges(
+    specs.filter(({ name }) => PUSHES.has(name)),
+    "outlet",
+  );
+  return map(
+    {
+      name: id("Name of the branch that delivers them.", "to-townhall"),
+      system: systemId("The sender whose replies these are.", "primaria/registry"),
+      ...adapters,
+      map: mapFile,
+      deliver,
+    },
+    ["name", "system"],
+    "Where the replies to one sender go, with exactly one adapter.",
     { "x-one": Object.keys(adapters), "x-noun": "adapter" },
   );
 }
@@ -134,6 +157,10 @@ export function routeSchema(specs: readonly AdapterSpec[]): Schema {
       steps,
       to: toSchema(specs, false),
       fanOut: list(toSchema(specs, true), "Branches; each gets every message.", [{ name: "statistics" }], { minItems: 1, maxItems: 200 }),
+      replies: list(replySchema(specs), "A command's replies, pushed to whoever sent it.", [{ name: "to-townhall" }], {
+        minItems: 1,
+        maxItems: 200,
+      }),
       deliver,
       failures,
       deadletter: map(
