@@ -1,4 +1,6 @@
 /** The administrators' face over a running bus. */
+import { explainAccess } from "./access/explain.ts";
+import { expiring, grantStates } from "./access/expiry.ts";
 import type { Admin, ContractInfo, EvidenceAdmin, RouteStatus, Status } from "./admin.ts";
 import type { Bus } from "./bus.ts";
 import { BusError } from "./errors.ts";
@@ -59,6 +61,7 @@ export function createAdmin(parts: AdminParts): Admin {
         routes: await Promise.all(routes().map(routeStatus)),
         unclaimed: await parts.unclaimed(),
         cluster: parts.cluster?.(),
+        expiring: expiring(bus.view().grants, parts.clock.now()),
         deadletters: await bus.deadletters.open(),
         openBreakers: bus.endpoints.list().filter((endpoint) => endpoint.breaker?.position === "open").length,
         memory: parts.memory(),
@@ -66,6 +69,8 @@ export function createAdmin(parts: AdminParts): Admin {
     },
     contracts: () => [...bus.view().contracts.values()].map((contract) => contractInfo(parts, contract, routes())),
     systems: () => [...bus.view().systems.values()].map(({ id, title, institution, addresses }) => ({ id, title, institution, addresses })),
+    grants: () => grantStates(bus.view().grants, parts.clock.now()),
+    access: (question) => explainAccess(bus.view(), { at: parts.clock.now(), ...question }),
     endpoints: () => bus.endpoints.list(),
     async pause(id, paused, operator, reason) {
       const running = bus.view().routes.get(id);

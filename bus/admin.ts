@@ -2,6 +2,8 @@
  * The face for operators: look inside, pause, replay. The console and the command line speak to it over /api/v1; every act that
  * changes something names its operator and reason and leaves an `act` row in the journal.
  */
+import type { AccessAnswer, AccessQuestion } from "./access/explain.ts";
+import type { GrantState } from "./access/expiry.ts";
 import type { DeadLetterRow } from "./delivery/deadletter.ts";
 import type { ActResult, DeadLetterAdmin, DeadLetterGroup } from "./delivery/deadletters.ts";
 import type { EndpointState } from "./delivery/endpoints.ts";
@@ -46,6 +48,8 @@ export type Status = Readonly<{
   unclaimed: readonly UnclaimedGroup[];
   /** The process that answers, where several are one bus: its name, the partitions that it works on, and how many there are. */
   cluster?: ClusterStatus | undefined;
+  /** Grants that end within thirty days, or ended within as many. */
+  expiring: readonly GrantState[];
   deadletters: number;
   openBreakers: number;
   memory: Readonly<{ rss: number; heapUsed: number }>;
@@ -94,6 +98,10 @@ export interface EvidenceAdmin {
 export interface Admin {
   status(): Promise<Status>;
   contracts(): readonly ContractInfo[];
+  /** Grants that run, the one that ends first in front. */
+  grants(): readonly GrantState[];
+  /** Why a system may or may not use a contract; without `at`: now. */
+  access(question: Omit<AccessQuestion, "at"> & Partial<Pick<AccessQuestion, "at">>): AccessAnswer;
   systems(): readonly SystemInfo[];
   endpoints(): readonly EndpointState[];
   pause(route: string, paused: boolean, operator: string, reason: string): Promise<void>;
@@ -110,6 +118,8 @@ export interface Admin {
 
 export { diffTrees, treeOf };
 export type {
+  AccessAnswer,
+  GrantState,
   ActResult,
   Applied,
   DeadLetterGroup,

@@ -103,6 +103,22 @@ function register(program: Command, verb: Register): void {
   verb(program, "explain <route>", "a route in plain words, with its timetable of attempts", [], async (output, [id = ""]) =>
     (await import("./routes.ts")).explain(output, id),
   );
+  verb(
+    program,
+    "explain-access",
+    "why a system may or may not use a contract",
+    [
+      ["--system <system>!", "who asks or receives"],
+      ["--contract <contract>!", "what it would use"],
+      ["--at <time>", "at this time (ISO 8601; default: now)"],
+      ["--user <idnp>", "CallingUser"],
+      ["--entity <idno>", "CallingEntity"],
+      ["--basis <text>", "CallBasis"],
+      ["--reason <text>", "CallReason"],
+    ],
+    async (output, _, options: { system: string; contract: string }) => (await import("./access.ts")).explainAccess(output, options),
+  );
+  verb(program, "grants", "grants that run, and when they end", [], async (output) => (await import("./access.ts")).grants(output));
   verb(program, "schema", "the JSON Schema of the administrator's files", [], async (output) =>
     (await import("./routes.ts")).schema(output),
   );

@@ -36,7 +36,12 @@ export async function status(output: Output): Promise<number> {
   const drift = found.drift ? ["", "the files on disk differ from what runs:", ...found.findings.map(formatFinding)] : [];
   const lost = found.unclaimed.map(({ topic, group, forgottenIn }) => `  ${group} of ${topic}, forgotten in ${daysOf(forgottenIn)}`);
   const unclaimed = lost.length > 0 ? ["", "consumer groups of routes that no process runs:", ...lost] : [];
-  print(output, found, [head, ...share, ...files, "", table(rows, columns, "no routes"), ...unclaimed, ...drift].join("\n"));
+  const ends = found.expiring.map(
+    ({ id, owner, place, left }) =>
+      `  ${id} (${place}) of ${owner} ${left > 0 ? `ends in ${daysOf(left)}` : `ended ${daysOf(-left)} ago: what it let through is refused`}`,
+  );
+  const expiring = ends.length > 0 ? ["", "grants to renew:", ...ends] : [];
+  print(output, found, [head, ...share, ...files, "", table(rows, columns, "no routes"), ...expiring, ...unclaimed, ...drift].join("\n"));
   return found.drift ? 1 : 0;
 }
 

@@ -170,6 +170,8 @@ describe("without a bus", () => {
   const verbs: readonly (readonly string[])[] = [
     ["status"],
     ["breakers"],
+    ["grants"],
+    ["explain-access", "--system", "a/b", "--contract", "x.y.v1"],
     ["contract", "list"],
     ["system", "list"],
     ["journal", "find"],
@@ -323,6 +325,56 @@ describe("bad usage", () => {
       "--limit",
     ])
       expect(printed).toContain(option);
+  });
+});
+
+describe("grants", () => {
+  const ask = (system: string, ...more: readonly string[]) => [
+    "explain-access",
+    "--system",
+    system,
+    "--contract",
+    "person.request.v1",
+    ...more,
+  ];
+
+  it("are explained rule after rule, in the documented shape, with exit 0 where they allow", async () => {
+    await bus();
+    const { code, out: printed } = await mbus(...ask("asker/one"));
+    expect([code, printed.split("\n")[0]]).toEqual([0, "asker/one may use person.request.v1 at 2026-05-04 09:00:00.000 UTC"]);
+    expect(printed).toMatch(/^ {2}yes grant +grant `asker\/one consumer person\.request\.v1` \(grants\.yaml:1\)/mu);
+    expect(strange(await json(...ask("asker/one")), documented("allowed"))).toEqual([]);
+  });
+
+  it("are explained with the denial of a message and exit 1 where they do not", async () => {
+    await bus();
+    const none = await mbus(...ask("maker/one"));
+    expect(none.code).toBe(1);
+    expect(none.out).toMatch(/^ {2}NO {2}grant +no grant lets system `maker\/one` be a consumer/mu);
+    const foreign = await mbus(...ask("asker/one", "--entity", "1007601008122"));
+    expect([foreign.code, foreign.out.includes("NO  call")]).toEqual([1, true]);
+    const machine = await mbus(...ask("maker/one"), "--json");
+    expect([machine.code, (JSON.parse(machine.out) as { code: string }).code]).toEqual([1, "grant-missing"]);
+  });
+
+  it("are listed with their ends, and those that end soon stand in the status", async () => {
+    const soon = Date.UTC(2026, 4, 14, 9);
+    const grants = GRANTS.map((grant) =>
+      grant.system === "asker/one" ? { ...grant, until: soon } : { ...grant, until: soon + 90 * 86_400_000 },
+    );
+    await bus({ set: setOf([lookup()], grants) });
+    const rows = await json<{ id: string; left: number }[]>("grants");
+    expect(
+      rows
+        .map(({ id }) => id)
+        .slice(0, 2)
+        .every((id) => id.startsWith("asker/one")),
+    ).toBe(true);
+    expect((await mbus("grants")).out).toMatch(/asker\/one +consumer +person\.request\.v1 +holds +2026-05-14 09:00:00\.000 +10 +dpo/u);
+    const { out: printed } = await mbus("status");
+    expect(printed).toContain("grants to renew:\n");
+    expect(printed).toContain("  asker/one consumer person.request.v1 (grants.yaml:1) of dpo ends in 10 days");
+    expect(strange(await json("status"), documented("startedAt"))).toEqual([]);
   });
 });
 

@@ -54,6 +54,7 @@ function health(parts: Partial<HealthParts> = {}) {
     topics: () => [],
     configuration: () => ({ drift: false, revision: undefined }),
     givenUp: () => [],
+    grants: () => [],
     stamp: () => undefined,
     ...parts,
   });

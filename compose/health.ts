@@ -1,5 +1,6 @@
 /** `/livez`, `/readyz` and `/metrics` (Prometheus text format 0.0.4). */
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { GrantState } from "#bus/access/expiry.ts";
 import type { ClusterStatus } from "#bus/admin.ts";
 import type { Bus } from "#bus/bus.ts";
 import type { StampState } from "#bus/evidence/stamps.ts";
@@ -12,6 +13,7 @@ export type HealthParts = Readonly<{
   ready: () => boolean;
   version: string;
   topics: () => readonly BrokerState[];
+  grants: () => readonly GrantState[];
   /** Whether disk and running files differ, and the revision that runs here. */
   configuration: () => Readonly<{ drift: boolean; revision: Readonly<{ number: number }> | undefined }>;
   /** Undefined = nobody stamps the evidence log. */
@@ -90,6 +92,12 @@ async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
   add("mbus_configuration_revision", "gauge", "Number of the revision that runs here, 0 = none.", [
     { labels: {}, value: revision?.number ?? 0 },
   ]);
+  add(
+    "mbus_grant_expires_seconds",
+    "gauge",
+    "Seconds until a grant ends; below 0 it has ended.",
+    parts.grants().map(({ id, system, contract, left }) => ({ labels: { grant: id, system, contract }, value: Math.round(left / 1000) })),
+  );
   const stamp = parts.stamp();
   if (stamp)
     add("mbus_evidence_unstamped_seconds", "gauge", "Age of the oldest record of the evidence log without a time-stamp.", [

@@ -18,6 +18,7 @@ import { openChanges } from "./changes.ts";
 import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
 import { openEngines } from "./engines.ts";
+import { watchGrants } from "./grants.ts";
 import { watchGivenUp } from "./given-up.ts";
 import { openEvents } from "./events.ts";
 import { openEvidence } from "./evidence.ts";
@@ -194,6 +195,8 @@ async function start(
     cluster: engines.cluster,
     faces: (route) => faces(route.sources.map((source) => ({ kind: source.binding.kind, path: pathOf(route, source) }))),
   });
+  const grants = watchGrants({ grants: () => bus.view().grants, clock: systemClock, log });
+  closers.push(() => grants.close());
   host.mount("admin", "/api/v1", adminApi(admin, adminToken(dataDir)));
   mountCommands(host, bus);
   mountReceipts(host, { journal, evidence });
@@ -203,6 +206,7 @@ async function start(
       ready: () => true,
       version,
       topics: () => topics.states(),
+      grants: () => grants.states(),
       configuration: () => reloader.drift(),
       stamp: () => evidence.stamp(),
       givenUp: () => givenUp.counts(),

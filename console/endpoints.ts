@@ -1,6 +1,7 @@
 /** The table of the administrators' face: one row per call, from which the API is served and its OpenAPI made. */
 import { BusError } from "#bus/errors.ts";
 import type { Admin, JournalQuery, StoredRecord } from "#bus/admin.ts";
+import { accessEndpoints } from "./access.ts";
 import { flag, number, text, type Call, type Endpoint } from "./call.ts";
 import { revisionEndpoints } from "./revisions.ts";
 
@@ -188,6 +189,7 @@ export const endpoints: readonly Endpoint[] = [
     run: (admin, { values, body }) => admin.replay.resume(values["id"] ?? "", text(body, "operator"), text(body, "reason")),
   },
   ...revisionEndpoints,
+  ...accessEndpoints,
 ];
 
 async function replay(admin: Admin, { body }: Call): Promise<unknown> {
