@@ -53,6 +53,7 @@ function health(parts: Partial<HealthParts> = {}) {
     version: "1.2.3",
     topics: () => [],
     configuration: () => ({ drift: false, revision: undefined }),
+    identity: () => ({ refused: {}, unknownAccepted: 0 }),
     givenUp: () => [],
     grants: () => [],
     stamp: () => undefined,

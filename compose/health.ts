@@ -6,6 +6,7 @@ import type { Bus } from "#bus/bus.ts";
 import type { StampState } from "#bus/evidence/stamps.ts";
 import type { WebHandler, WebHost } from "#bus/wire.ts";
 import type { GivenUpWatch } from "./given-up.ts";
+import type { IdentityCounts } from "./identity.ts";
 import type { BrokerState } from "./topics.ts";
 
 export type HealthParts = Readonly<{
@@ -19,6 +20,7 @@ export type HealthParts = Readonly<{
   /** Undefined = nobody stamps the evidence log. */
   stamp: () => StampState | undefined;
   givenUp: GivenUpWatch["counts"];
+  identity: () => IdentityCounts;
   /** Undefined = this process is the only one. */
   cluster?: (() => ClusterStatus) | undefined;
 }>;
@@ -159,6 +161,19 @@ async function metrics(parts: HealthParts, loopDelay: number): Promise<string> {
     "counter",
     "Messages that a broker gave up by itself; the journal sends them again.",
     parts.givenUp().map(({ broker, reason, count }) => ({ labels: { broker, reason }, value: count })),
+  );
+  const { refused, unknownAccepted } = parts.identity();
+  add(
+    "mbus_callers_refused_total",
+    "counter",
+    "TLS handshakes and callers that were refused.",
+    Object.entries(refused).map(([reason, value]) => ({ labels: { reason }, value })),
+  );
+  add(
+    "mbus_revocation_unknown_accepted_total",
+    "counter",
+    "Callers taken although nobody could say whether their certificate was revoked.",
+    [{ labels: {}, value: unknownAccepted }],
   );
   return `${lines.join("\n")}\n`;
 }

@@ -1,7 +1,6 @@
 /** Message signatures for the edges: the registry's certificates and rules, the bus's key for messages, the clock. */
 import type { X509Certificate } from "node:crypto";
 import type { SignatureCheck, Signatures } from "#bus/edge/signatures.ts";
-import { outOfDate } from "#bus/identity/certificate.ts";
 import { newId } from "#bus/ids.ts";
 import type { Clock } from "#bus/ports.ts";
 import type { System } from "#bus/route/runtime.ts";
@@ -51,10 +50,4 @@ export function createSignatures({ systems, certificatesOf, openKey, clock, wind
     openJws,
     writeJws: async (payload, type) => writeJws(payload, type, await key(), clock.now(), newId(clock.now())),
   };
-}
-
-/** Its registered certificates, as far as their dates go. */
-export function validNow(system: System | undefined): readonly X509Certificate[] {
-  const now = Date.now();
-  return (system?.certificates ?? []).filter((certificate) => outOfDate(certificate, now) === undefined);
 }

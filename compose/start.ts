@@ -8,6 +8,7 @@ import { createWebHost } from "#adapters/web/host.ts";
 import { createAdmin } from "#bus/admin-bus.ts";
 import { createBus } from "#bus/bus.ts";
 import { noticeAppends } from "#bus/events/notice.ts";
+import { explainRefusal } from "#bus/identity/explain.ts";
 import { startKeeper } from "#bus/keep/keeper.ts";
 import type { Settings } from "#config/settings.ts";
 import { adminApi } from "#console/api.ts";
@@ -25,9 +26,11 @@ import { openEvidence } from "./evidence.ts";
 import { identifierRules } from "./identifiers.ts";
 import { acceptHazards } from "./hazards.ts";
 import { mountHealth } from "./health.ts";
+import { openIdentity } from "./identity.ts";
 import { createInlet } from "./inlets.ts";
 import type { Log } from "./log.ts";
 import { outboundGuard } from "./outbound.ts";
+import { mountClients } from "./mpass-clients.ts";
 import { createOutlets } from "./outlets.ts";
 import { startWorld, type SampleProgram } from "./samples.ts";
 import { openSchemas } from "./schemas.ts";
@@ -35,7 +38,7 @@ import { mountReceipts } from "./receipts.ts";
 import { secrets } from "./secrets.ts";
 import { stampAuthority } from "./stamps.ts";
 import { adminToken } from "./token.ts";
-import { createSignatures, validNow } from "./signatures.ts";
+import { createSignatures } from "./signatures.ts";
 import { createTopicEdges } from "./topics.ts";
 import { version } from "./version.ts";
 
@@ -87,11 +90,22 @@ async function start(
   const startedAt = Date.now();
   const onError = (error: unknown, where: string): void => log.error({ err: error, where }, "beside the flow");
   const keys = await openKeys(dataDir);
+  const identity = await openIdentity({
+    tls: settings.tls,
+    keys,
+    keyFolder: join(dataDir, "keys"),
+    client: createWebClient(),
+    log,
+    now: Date.now,
+  });
+  closers.push(() => identity.close());
   const host = await createWebHost({
     http: { host: settings.host, port: settings.httpPort },
-    https: { host: settings.host, port: settings.tlsPort, cert: keys.server.cert, key: keys.server.key, ca: keys.ca },
+    https: { host: settings.host, port: settings.tlsPort, cert: keys.server.cert, key: keys.server.key, ca: identity.ca },
     samples: samples !== undefined,
-    identify: ({ certificate, header }) => (certificate ? keys.identify(certificate) : header),
+    identify: identity.identify,
+    onHandshakeRefused: identity.onHandshakeRefused,
+    explain: (certificate, above) => explainRefusal(certificate, above, Date.now()),
     maxBytes: 10 * 1024 * 1024,
     onError,
   });
@@ -128,7 +142,7 @@ async function start(
   closers.push(() => topics.close());
   const signatures = createSignatures({
     systems: () => bus.view().systems,
-    certificatesOf: (system) => validNow(bus.view().systems.get(system)),
+    certificatesOf: (system) => identity.systemKeys.certificatesOf(system),
     openKey: () => keys.messages(settings.signatures.key),
     clock: systemClock,
     window: settings.signatures,
@@ -150,6 +164,8 @@ async function start(
   });
   closers.push(() => bus.close());
   closers.push(await openEvents({ host, bus, noticed, store, clock: systemClock, leases, onError }));
+  identity.follow(() => bus.view().systems);
+  mountClients(host, identity);
   const { reloader, changes } = await openChanges({
     bus,
     schemas,
@@ -210,6 +226,7 @@ async function start(
       configuration: () => reloader.drift(),
       stamp: () => evidence.stamp(),
       givenUp: () => givenUp.counts(),
+      identity: () => identity.counts(),
       cluster: engines.cluster,
     }),
   );

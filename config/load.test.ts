@@ -136,6 +136,14 @@ describe("settings", () => {
       tsaCa: undefined,
       tsaEvery: 60_000,
       tsaLongest: 14_400_000,
+      tls: {
+        clientCa: undefined,
+        crl: undefined,
+        ocspUrl: undefined,
+        onUnknown: "refuse",
+        proxies: { addresses: [], fingerprints: [] },
+        revocation: "off",
+      },
     });
   });
 

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { BusError } from "#bus/errors.ts";
 import { near } from "#bus/near.ts";
+import { readTls, TLS_NAMES, type TlsSettings } from "./tls.ts";
 
 export type Settings = Readonly<{
   host: string;
@@ -45,6 +46,7 @@ export type Settings = Readonly<{
   /** Milliseconds between time-stamps, and how old a record may become without one before nothing more is taken. */
   tsaEvery: number;
   tsaLongest: number;
+  tls: TlsSettings;
 }>;
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -73,6 +75,7 @@ export const KNOWN: readonly string[] = [
   "MBUS_SIGNATURE_KEY",
   "MBUS_SIGNATURE_SKEW",
   "MBUS_SIGNATURE_MINUTES",
+  ...TLS_NAMES,
 ];
 
 /** On a developer's machine providers are neighbours. */
@@ -149,6 +152,7 @@ export function readSettings(env: Env): Settings {
     maxAge: whole(env, "MBUS_SIGNATURE_MINUTES", 15, 1440, faults) * 60_000,
   };
   const mongodbDatabase = matching(env, "MONGODB_DATABASE", "mbus", /^[A-Za-z0-9_-]{1,38}$/, "letters, digits, `_` and `-`", faults);
+  const tls = readTls(env, faults.texts);
   if (faults.texts.length > 0) {
     throw new BusError("configuration", `environment variables: ${faults.texts.join("; ")}`, {
       places: faults.texts.map((text) => ({ text })),
@@ -184,6 +188,7 @@ export function readSettings(env: Env): Settings {
     tsaCa,
     tsaEvery,
     tsaLongest,
+    tls,
   };
 }
 

@@ -10,6 +10,7 @@ import type { Signer } from "#bus/ports.ts";
 import { issueCertificate, type KeyPair } from "./issue.ts";
 import { readPair, writePair } from "./files.ts";
 import { openMessageSigner, type MessageSigner } from "./message.ts";
+import { noteIssued, readIssued, withdraw, type Issued } from "./issued.ts";
 import { openLogKey, openSeal, type LogKey } from "./seal.ts";
 
 export type { KeyPair } from "./issue.ts";
@@ -27,9 +28,14 @@ export type Keys = Readonly<{
   /** Opens the key that signs messages; RSA, or P-256 where all clients know ECDSA. */
   messages(kind: "rsa" | "ecdsa"): Promise<MessageSigner>;
   /** A system certificate: CN = system id, O = the institution's IDNO. Each one has a serial number of its own. */
+  /** A system certificate: CN = system id, O = the institution's IDNO. Each one has a serial number of its own, and is remembered. */
   issue(systemId: string, institutionIdno: string): Promise<KeyPair>;
   /** System id of a certificate that this authority issued and that is valid now; undefined otherwise. */
   identify(certificate: X509Certificate): string | undefined;
+  /** Every certificate that was issued, those too that were withdrawn. */
+  issued(): Promise<readonly Issued[]>;
+  /** Takes a certificate back, by its SHA-256 in hex; false when it was not issued here. */
+  withdraw(fingerprint: string): Promise<boolean>;
 }>;
 
 /** Clients refuse `*.localhost`, a wildcard under a single label, so each service's name stands there too. */
@@ -79,8 +85,12 @@ export async function openKeys(dataDir: string): Promise<Keys> {
       if (!SYSTEM_ID.test(systemId))
         throw new BusError("configuration", `"${systemId}" is no system id; write <institution>/<system> in lower case`);
       if (!/^\d{13}$/.test(institutionIdno)) throw new BusError("configuration", `the institution's IDNO must have 13 digits`);
-      return issueCertificate({ name: systemId, organization: institutionIdno, use: "client", days: 825, issuer: authority });
+      const pair = await issueCertificate({ name: systemId, organization: institutionIdno, use: "client", days: 825, issuer: authority });
+      await noteIssued(directory, systemId, pair.cert);
+      return pair;
     },
+    issued: () => readIssued(directory),
+    withdraw: (fingerprint) => withdraw(directory, fingerprint),
     identify: (certificate) => systemOf(root, certificate),
   };
 }
@@ -132,6 +142,7 @@ function systemOf(root: X509Certificate, certificate: X509Certificate): string |
   const now = Date.now();
   if (certificate.validFromDate.getTime() > now || certificate.validToDate.getTime() < now) return undefined;
   if (certificate.ca || !certificate.checkIssued(root) || !certificate.verify(root.publicKey)) return undefined;
-  const name = /^CN=(.+)$/m.exec(certificate.subject)?.[1];
+  // the whole subject as it was issued: a second CN, or one inside another name, must not choose the system
+  const name = /^CN=([^\n]+)\nO=\d{13}$/.exec(certificate.subject)?.[1];
   return name !== undefined && SYSTEM_ID.test(name) ? name : undefined;
 }

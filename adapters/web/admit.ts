@@ -1,7 +1,8 @@
 /** The checks that every request passes before its handler is looked at, handshakes too: Host and target, mount, caller. */
 import type { IncomingMessage } from "node:http";
+import { TLSSocket } from "node:tls";
 import { isProblem, type Problem } from "./answer.ts";
-import { isLoopback, type createCallers } from "./caller.ts";
+import { isLoopback, type Caller, type createCallers } from "./caller.ts";
 import type { Face, Mounts } from "./mounts.ts";
 import { readTarget, type HostCheck, type Target } from "./target.ts";
 
@@ -18,15 +19,18 @@ const SYSTEMS: readonly Face[] = ["systems"];
 const ADMIN: readonly Face[] = ["admin"];
 const BOTH: readonly Face[] = ["admin", "systems"];
 
-export function admit<H>(parts: AdmitParts<H>, request: IncomingMessage, secure: boolean): Admitted<H> | Problem {
+export async function admit<H>(parts: AdmitParts<H>, request: IncomingMessage, secure: boolean): Promise<Admitted<H> | Problem> {
   const { mounts } = parts;
   const target = readTarget(request, parts.allowed);
   if (isProblem(target)) return target;
+  if (secure && isMisdirected(request.socket, target.name)) return misdirected(target.name);
   const faces = secure ? SYSTEMS : parts.samples && isLoopback(request.socket.remoteAddress) ? BOTH : ADMIN;
   const path = pathOf(target, faces, mounts);
   const mount = mounts.find(path, faces);
   if (mount === undefined) return notFound(path, mounts.near(path, faces));
-  const caller = mount.face === "systems" ? parts.callerOf(request) : { system: undefined };
+  // most callers are known at once, and then nothing waits
+  const asked = mount.face === "systems" ? parts.callerOf(request) : { system: undefined };
+  const caller: Caller = asked instanceof Promise ? await asked : asked;
   if (caller.refused) return caller.refused;
   const origin = `${secure ? "https" : "http"}://${target.host}`;
   return { handler: mount.handler, path, query: target.query, origin, system: caller.system };
@@ -44,4 +48,19 @@ function pathOf<H>(target: Target, faces: readonly Face[], mounts: Mounts<H>): s
 function notFound(path: string, near: readonly string[]): Problem {
   const hint = near.length === 0 ? "" : ` Near it: ${near.join(", ")}.`;
   return { status: 404, title: "Nothing is served here", detail: `No service has the path ${path.slice(0, 200)}.${hint}` };
+}
+
+/** The name a caller gave in the handshake is the one it must ask for; what checks the one must not be passed by with the other. */
+function isMisdirected(socket: unknown, name: string): boolean {
+  const servername = socket instanceof TLSSocket ? (socket as TLSSocket & { servername?: string | false | null }).servername : undefined;
+  return typeof servername === "string" && servername !== "" && servername.toLowerCase() !== name;
+}
+
+function misdirected(name: string): Problem {
+  return {
+    status: 421,
+    title: "Another name was asked for",
+    detail: `The connection was made for another name than ${name}; make one for each host name.`,
+    close: true,
+  };
 }

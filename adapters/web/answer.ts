@@ -1,5 +1,6 @@
 /** Writes answers, and the host's own refusals as RFC 9457 problem documents. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ErrorCode } from "#bus/errors.ts";
 import type { WebResponse } from "#bus/wire.ts";
 
 /**
@@ -15,11 +16,13 @@ export type Problem = Readonly<{
   detail: string;
   headers?: Readonly<Record<string, string>>;
   close?: boolean;
+  /** Of bus/errors.ts; default `http-request`. */
+  code?: ErrorCode;
 }>;
 
 export function problemAnswer(problem: Problem, instance: string): WebResponse {
   const body = {
-    type: "urn:mconnect-bus:error:http-request",
+    type: `urn:mconnect-bus:error:${problem.code ?? "http-request"}`,
     title: problem.title,
     status: problem.status,
     detail: problem.detail,

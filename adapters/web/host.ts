@@ -2,12 +2,14 @@
  * The bus's one HTTP server: the face to systems (TLS, client certificates) and the face to administrators (plain port).
  * HTTP/1.1 on node:http without a framework; serve.ts checks each request before its handler sees it.
  */
+import type { X509Certificate } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { SocketHandler, SocketHost, WebHandler, WebHost } from "#bus/wire.ts";
 import { refuseBody } from "./body.ts";
 import { createCallers, type Identify } from "./caller.ts";
+import { limitHandshakes, type HandshakeLimits, type HandshakeRefused } from "./handshakes.ts";
 import { closeServers, listen } from "./listen.ts";
 import { createMounts } from "./mounts.ts";
 import { createServe } from "./serve.ts";
@@ -18,7 +20,7 @@ export type WebHostSettings = Readonly<{
   /** The plain port: console, admin API; with `samples` also the face to systems, for callers on this machine. */
   http: Readonly<{ host: string; port: number }>;
   /** The face to systems. `ca` are the certificates that client certificates must chain to. All PEM. */
-  https?: Readonly<{ host: string; port: number; cert: string; key: string; ca: string }>;
+  https?: Readonly<{ host: string; port: number; cert: string; key: string; ca: string | readonly string[] }>;
   samples: boolean;
   identify: Identify;
   /** Bytes of one body. */
@@ -33,6 +35,11 @@ export type WebHostSettings = Readonly<{
   drainTimeout?: number;
   /** Milliseconds between pings of a WebSocket; one that did not answer the last is ended. Default 30 s. */
   pingEvery?: number;
+  /** Bounds on TLS handshakes, and who is told of those that came to nothing. */
+  handshakes?: HandshakeLimits;
+  /** Why a client certificate did not verify, where OpenSSL's code has no name. */
+  explain?: (certificate: X509Certificate, above: readonly X509Certificate[]) => string | undefined;
+  onHandshakeRefused?: (refused: HandshakeRefused) => void;
   /** A handler threw: the caller sees a bare 500, the operator this. */
   onError?: (error: unknown, path: string) => void;
 }>;
@@ -50,7 +57,11 @@ export async function createWebHost(settings: WebHostSettings): Promise<RunningW
   const mounts = createMounts<WebHandler>();
   const socketMounts = createMounts<SocketHandler>();
   const running = { count: 0, draining: false, idle: () => {} };
-  const checks = { samples: settings.samples, allowed: hostCheck(settings.names ?? []), callerOf: createCallers(settings.identify) };
+  const checks = {
+    samples: settings.samples,
+    allowed: hostCheck(settings.names ?? []),
+    callerOf: createCallers(settings.identify, { explain: settings.explain, onRefused: settings.onHandshakeRefused }),
+  };
   const serve = createServe(settings, { ...checks, mounts }, running);
   const sockets = createSockets({ ...checks, mounts: socketMounts, onError: settings.onError, pingEvery: settings.pingEvery ?? 30_000 });
   const options = serverOptions(settings);
@@ -62,7 +73,8 @@ export async function createWebHost(settings: WebHostSettings): Promise<RunningW
   let secure: Server | undefined;
   if (https !== undefined) {
     const { cert, key, ca } = https;
-    secure = createTlsServer({ ...options, ...TLS, cert, key, ca }, (request, response) => serve(request, response, true));
+    secure = createTlsServer({ ...options, ...TLS, cert, key, ca: [ca].flat() }, (request, response) => serve(request, response, true));
+    limitHandshakes(secure, settings.handshakes ?? {}, (refused) => settings.onHandshakeRefused?.(refused));
     prepare(secure, settings, (request, response) => serve(request, response, true));
     upgrades(secure, sockets, true);
   }

@@ -6,6 +6,7 @@ import { isProblem, problemAnswer, writeAnswer, type Problem } from "./answer.ts
 import { Arrived } from "./arrived.ts";
 import { readBody, refuseBody } from "./body.ts";
 import type { Running } from "./listen.ts";
+import { soapRefusal } from "./soap-refusal.ts";
 
 type ServeSettings = Readonly<{
   maxBytes: number;
@@ -46,12 +47,7 @@ function finish(request: IncomingMessage, response: ServerResponse, answer: WebR
   const close = draining || problem?.close === true || !bodyRead(request);
   // A caller that still sends what nobody reads would hold the connection until the request timeout.
   if (close) response.once("finish", () => request.socket.destroySoon());
-  writeAnswer(
-    request,
-    response,
-    problem === undefined ? answer : problemAnswer(problem, (request.url ?? "").split("?", 1)[0] ?? ""),
-    close,
-  );
+  writeAnswer(request, response, problem === undefined ? answer : refusalAnswer(problem, request), close);
 }
 
 /** Undefined when the caller is gone, so that nobody waits for an answer. */
@@ -62,7 +58,7 @@ async function answerOf(
   secure: boolean,
 ): Promise<WebResponse | Problem | undefined> {
   const { settings } = desk;
-  const admitted = admit(desk, request, secure);
+  const admitted = await admit(desk, request, secure);
   if (isProblem(admitted)) return admitted;
   const refused = refuseMethod(request) ?? refuseBody(request, settings.maxBytes);
   if (refused !== undefined) return refused;
@@ -80,6 +76,12 @@ async function answerOf(
 function refuseMethod(request: IncomingMessage): Problem | undefined {
   if (KNOWN_METHODS.has(request.method ?? "")) return undefined;
   return { status: 405, title: "Method is not known", detail: `Use one of ${METHODS}.`, headers: { allow: METHODS }, close: true };
+}
+
+/** Callers of SOAP services read faults; only who calls is told so, for the rest happens before anybody knows what is asked for. */
+function refusalAnswer(problem: Problem, request: IncomingMessage): WebResponse {
+  const fault = problem.code === "system-unknown" ? soapRefusal(problem, request.headers["content-type"]) : undefined;
+  return fault ?? problemAnswer(problem, (request.url ?? "").split("?", 1)[0] ?? "");
 }
 
 function bodyRead(request: IncomingMessage): boolean {

@@ -55,7 +55,7 @@ export function createSockets(parts: SocketParts): Sockets {
     if (closed) return refusal(503, "The bus is stopping", "Come again in a moment.");
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0)
       return refusal(400, "Request is not accepted", "A WebSocket handshake has no body.");
-    const admitted = admit(parts, request, secure);
+    const admitted = await admit(parts, request, secure);
     if (isProblem(admitted)) return admitted;
     const named = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     try {

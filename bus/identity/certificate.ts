@@ -26,12 +26,19 @@ export function readCertificate(content: string | Uint8Array | undefined): ReadC
   }
 }
 
+/** What a system does with its certificate: call over TLS, or sign its messages. */
+export type Use = "caller" | "signature";
+
 /** Why a certificate cannot stand for a system at any time; undefined = it can. Chain, dates and revocation are judged elsewhere. */
-export function unfitFor(certificate: X509Certificate): string | undefined {
+export function unfitFor(certificate: X509Certificate, use: Use): string | undefined {
   if (certificate.ca) return "it is the certificate of an authority (CA:TRUE), not of a system";
+  return weakKey(certificate) ?? (use === "caller" ? otherPurpose(certificate) : undefined);
+}
+
+function otherPurpose(certificate: X509Certificate): string | undefined {
   const uses: readonly string[] | undefined = certificate.keyUsage;
   if (!uses?.includes(CLIENT_AUTH)) return `its extended key usage does not allow TLS client authentication (${CLIENT_AUTH})`;
-  return weakKey(certificate);
+  return undefined;
 }
 
 /** Elliptic keys of the three NIST curves, Edwards keys, and RSA from 2048 bits. */

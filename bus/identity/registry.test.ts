@@ -80,7 +80,7 @@ describe.skipIf(!OPENSSL)("certificates", () => {
       ["with an Ed25519 key", { key: ["-algorithm", "ED25519"] }],
       ["with several purposes", { extensions: [...CLIENT.slice(0, 2), "extendedKeyUsage=serverAuth,clientAuth"] }],
     ])("%s", (name, wanted) => {
-      expect(unfitFor(make(`fit-${name.length}`, wanted))).toBeUndefined();
+      expect(unfitFor(make(`fit-${name.length}`, wanted), "caller")).toBeUndefined();
     });
 
     it.each<[string, Partial<Wanted>, RegExp]>([
@@ -90,7 +90,7 @@ describe.skipIf(!OPENSSL)("certificates", () => {
       ["not with an RSA key of 1024 bits", { key: RSA(1024) }, /1024 bits; 2048 or more/],
       ["not with a key on a small curve", { key: ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp224r1"] }, /secp224r1/],
     ])("%s", (name, wanted, why) => {
-      expect(unfitFor(make(`unfit-${name.length}`, wanted))).toMatch(why);
+      expect(unfitFor(make(`unfit-${name.length}`, wanted), "caller")).toMatch(why);
     });
   });
 
@@ -129,16 +129,23 @@ describe.skipIf(!OPENSSL)("certificates", () => {
     it("identify nobody once they have ended, are revoked, or are unfit", () => {
       const later = { now: () => one.validToDate.getTime() + 1 };
       const revoked = { revoked: (certificate: X509Certificate) => (certificate === one ? "it was revoked" : undefined) };
-      const server = make("server", { extensions: ["basicConstraints=CA:FALSE", "extendedKeyUsage=serverAuth"] });
+      const weak = make("weak", { key: RSA(1024) });
       for (const [registry, certificate, why] of [
         [registryOf([systemOf("tax/erp", one)], later), one, /ended on/],
         [registryOf([systemOf("tax/erp", one)], revoked), one, /was revoked/],
-        [registryOf([systemOf("tax/erp", server)]), server, /extended key usage/],
+        [registryOf([systemOf("tax/erp", weak)]), weak, /1024 bits/],
       ] as const) {
         expect(registry.identify(certificate)).toEqual({ refused: expect.stringMatching(why) as string });
         expect(registry.certificatesOf("tax/erp")).toEqual([]);
       }
       expect(registryOf([systemOf("tax/erp", one, two)], revoked).certificatesOf("tax/erp")).toEqual([two]);
+    });
+
+    it("of another purpose than calling let nobody call, and sign all the same", () => {
+      const server = make("server", { extensions: ["basicConstraints=CA:FALSE", "extendedKeyUsage=serverAuth"] });
+      const registry = registryOf([systemOf("tax/erp", server)]);
+      expect(registry.identify(server)).toEqual({ refused: expect.stringContaining("extended key usage") as string });
+      expect(registry.certificatesOf("tax/erp")).toEqual([server]);
     });
 
     it("of the development authority identify by their name, until they are withdrawn", () => {

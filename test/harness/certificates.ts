@@ -34,6 +34,15 @@ export type Workshop = Readonly<{
   make(name: string, wanted: Wanted): Made;
   /** A CRL of an authority in DER: serials that are revoked (hex), valid for so many days. */
   crl(name: string, authority: Made, revoked: readonly string[], days?: number): string;
+  /**
+   * What OpenSSL answers to an OCSP question (DER) of this authority. `revoked`: serials; `by`: the signer (default the authority);
+   * `more`: further options of `openssl ocsp`, for example how long the answer holds.
+   */
+  ocsp(
+    authority: Made,
+    question: Uint8Array,
+    options?: Readonly<{ revoked?: readonly string[]; good?: readonly string[]; by?: Made; more?: readonly string[] }>,
+  ): Buffer;
   close(): void;
 }>;
 
@@ -60,7 +69,7 @@ export function createWorkshop(): Workshop {
     return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8"), certFile, keyFile };
   };
   const crl = (name: string, authority: Made, revoked: readonly string[], days = 1): string => {
-    const row = (serial: string): string => `R\t${year(2)}\t${year(0)}\t${serial.toUpperCase()}\tunknown\t/CN=revoked\n`;
+    const row = (serial: string): string => `R\t${year(2)}\t${year(0)}\t${serial.toUpperCase()}\tunknown\t/CN=revoked-${serial}\n`;
     writeFileSync(path(`${name}.db`), revoked.map(row).join(""));
     writeFileSync(path(`${name}.crlnumber`), (serials += 1).toString(16).padStart(8, "0"));
     writeFileSync(path(`${name}.cnf`), config(dir, name, "sha256"));
@@ -70,7 +79,20 @@ export function createWorkshop(): Workshop {
     openssl("crl", "-in", path(`${name}.crl.pem`), "-outform", "DER", "-out", path(`${name}.crl`));
     return path(`${name}.crl`);
   };
-  return { dir, path, openssl, make, crl, close: () => rmSync(dir, { recursive: true, force: true }) };
+  let asked = 0;
+  const ocsp: Workshop["ocsp"] = (authority, question, { revoked = [], good = [], by = authority, more = [] } = {}) => {
+    const name = `ocsp-${(asked += 1)}`;
+    const rows = [
+      ...revoked.map((serial) => `R\t${year(2)}\t${year(0)}\t${serial.toUpperCase()}\tunknown\t/CN=revoked-${serial}\n`),
+      ...good.map((serial) => `V\t${year(2)}\t\t${serial.toUpperCase()}\tunknown\t/CN=good-${serial}\n`),
+    ];
+    writeFileSync(path(`${name}.db`), rows.join(""));
+    writeFileSync(path(`${name}.req`), question);
+    const signer = ["-CA", authority.certFile, "-rsigner", by.certFile, "-rkey", by.keyFile];
+    openssl("ocsp", "-index", path(`${name}.db`), ...signer, "-reqin", path(`${name}.req`), "-respout", path(`${name}.resp`), ...more);
+    return readFileSync(path(`${name}.resp`));
+  };
+  return { dir, path, openssl, make, crl, ocsp, close: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
 /** `YYYYMMDDHHMMSSZ`, so many days from now. */

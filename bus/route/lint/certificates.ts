@@ -25,8 +25,15 @@ export const certificates: Rule = {
           continue;
         }
         const { certificate } = read;
-        const unfit = unfitFor(certificate);
+        const unfit = unfitFor(certificate, "signature");
         if (unfit !== undefined) tell(`${file} cannot stand for a system: ${unfit}`, "certificate-unfit");
+        // a system that calls over TLS never may still sign with it
+        const silent = unfit === undefined ? unfitFor(certificate, "caller") : undefined;
+        if (silent !== undefined)
+          say({ document: system, path }, `${file} can sign messages, and nobody can call with it: ${silent}`, {
+            severity: "warn",
+            rule: "certificate-unfit",
+          });
         const dates = outOfDate(certificate, set.now);
         if (dates !== undefined) say({ document: system, path }, `${file}: ${dates}`, { severity: "warn", rule: "certificate-dates" });
         const fingerprint = fingerprintOf(certificate);
