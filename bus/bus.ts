@@ -14,7 +14,7 @@ import { createEndpoints, type Endpoints } from "./delivery/endpoints.ts";
 import { createReplays, type ReplayAdmin } from "./delivery/replay.ts";
 import { createGatherer } from "./gather.ts";
 import type { Accept, Clock, Inlet, Journal, Store, Transport } from "./ports.ts";
-import type { View } from "./passage.ts";
+import type { PipelineParts, View } from "./passage.ts";
 import { createPauses } from "./pauses.ts";
 import { createPipeline } from "./pipeline.ts";
 import { predicateOf } from "./route/predicate.ts";
@@ -49,8 +49,8 @@ export interface Bus {
   readonly deadletters: DeadLetterAdmin;
   readonly replays: ReplayAdmin;
   readonly commands: Commands;
-  readonly quotas: Quotas;
-  stopping(): boolean;
+  /** What other ways into the bus than `accept` share with it. */
+  readonly pipeline: PipelineParts;
   view(): View;
   /** Holds a route, or lets it go on, on every process of the cluster. Resolves when that is durable and done here. */
   pause(route: Route, paused: boolean): Promise<void>;
@@ -84,7 +84,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
   const gatherer = await createGatherer({ clock, store });
   const quotas = await quotasOf(parts);
   const context = await createStepContexts({ clock, journal, store, view: () => view, accept: () => accept });
-  const accept = createPipeline({
+  const pipeline: PipelineParts = {
     clock,
     journal,
     store,
@@ -97,7 +97,8 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     stopping: () => stopping,
     mayTake: parts.mayTake,
     context,
-  });
+  };
+  const accept = createPipeline(pipeline);
   const pauses = await createPauses({
     store,
     clock,
@@ -214,8 +215,7 @@ export async function createBus(parts: BusParts): Promise<Bus> {
     deadletters: deadletters.admin({ find: findAny, recheck }),
     replays,
     commands,
-    quotas,
-    stopping: () => stopping,
+    pipeline,
     view: () => view,
     pause: (route, paused) => pauses.say(route, paused),
     needs: () => deadletters.needs(),

@@ -5,31 +5,20 @@ import type { Bus } from "#bus/bus.ts";
 import type { Leases } from "#bus/cluster/lease.ts";
 import { openDesk } from "#bus/events/desk.ts";
 import type { Noticed } from "#bus/events/notice.ts";
-import type { Clock, Store } from "#bus/ports.ts";
 import type { SocketHost, WebHost } from "#bus/wire.ts";
 
 export type EventsParts = Readonly<{
   host: WebHost & SocketHost;
-  bus: Bus;
+  bus: Pick<Bus, "pipeline">;
   noticed: Noticed;
-  store: Store;
-  clock: Clock;
   leases: Leases | undefined;
   onError: (error: unknown, where: string) => void;
 }>;
 
 /** Gives what ends it. */
-export async function openEvents(parts: EventsParts): Promise<() => Promise<void>> {
-  const { bus, noticed, host, clock, onError } = parts;
-  const { journal } = noticed;
-  const desk = await openDesk({
-    ...parts,
-    journal,
-    listen: (published) => noticed.listen(published),
-    quotas: bus.quotas,
-    view: () => bus.view(),
-    stopping: () => bus.stopping(),
-    jsonSchema: compileJsonSchema,
-  });
-  return mountEvents({ host, desk, clock, onError });
+export async function openEvents({ bus, noticed, host, leases, onError }: EventsParts): Promise<() => Promise<void>> {
+  const { pipeline } = bus;
+  const listen = (published: () => void): void => noticed.listen(published);
+  const desk = await openDesk({ ...pipeline, leases, listen, jsonSchema: compileJsonSchema, onError });
+  return mountEvents({ host, desk, clock: pipeline.clock, onError });
 }

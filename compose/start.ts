@@ -163,9 +163,9 @@ async function start(
     onError,
   });
   closers.push(() => bus.close());
-  closers.push(await openEvents({ host, bus, noticed, store, clock: systemClock, leases, onError }));
   identity.follow(() => bus.view().systems);
   mountClients(host, identity);
+  closers.push(await openEvents({ host, bus, noticed, leases, onError }));
   const { reloader, changes } = await openChanges({
     bus,
     schemas,

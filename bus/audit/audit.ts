@@ -19,11 +19,39 @@ export type Receipt = Readonly<{ route: Route; branch: Branch; envelope: Envelop
 export interface Audit {
   asked(route: Route, message: Message, grant: Grant, time: number): Audited;
   received(receipt: Receipt, time: number): Audited;
+  /** An event that a consumer confirmed which takes them by itself. */
+  consumed(taken: Consumed, time: number): Audited;
+  /** An event that its producer may not send. */
+  eventDenied(
+    contract: Contract,
+    event: Readonly<{ id: string; correlationId: string; system: string | undefined }>,
+    error: BusError,
+    time: number,
+  ): Audited;
   denied(inbound: Inbound, ids: Readonly<{ id: string; correlationId: string }>, error: BusError, time: number): Audited;
 }
 
+/** `system` sent it, `target` has it; basis and reason as the event, its type or the consumer's grant say. */
+export type Consumed = Readonly<{
+  contract: Contract;
+  id: string;
+  correlationId: string;
+  system: string;
+  target: string;
+  grant: string;
+  basis: string;
+  reason: string;
+  subject: string | undefined;
+}>;
+
 const NOTHING: Audited = {};
-export const NO_AUDIT: Audit = { asked: () => NOTHING, received: () => NOTHING, denied: () => NOTHING };
+export const NO_AUDIT: Audit = {
+  asked: () => NOTHING,
+  received: () => NOTHING,
+  consumed: () => NOTHING,
+  eventDenied: () => NOTHING,
+  denied: () => NOTHING,
+};
 
 export function createAudit(type: ContractType, view: () => View): Audit {
   /** Institution of a system. */
@@ -55,6 +83,34 @@ export function createAudit(type: ContractType, view: () => View): Audit {
       if (subject !== undefined) facts.subject = subject;
       if (note !== undefined) facts.message = note;
       return auditEvent(type, time, facts);
+    },
+    consumed({ contract, id, ...facts }, time) {
+      if (!isPersonal(contract) && contract.events?.personal === undefined) return NOTHING;
+      const entity = entityOf(facts.target);
+      return auditEvent(type, time, {
+        ...facts,
+        type: typeOf(contract),
+        from: "events",
+        outcome: "ok",
+        entity,
+        object: contract.id,
+        messageId: id,
+      });
+    },
+    eventDenied(contract, { id, correlationId, system }, error, time) {
+      if (!isDenial(error) || !isPersonal(contract)) return NOTHING;
+      return auditEvent(type, time, {
+        type: typeOf(contract),
+        correlationId,
+        from: "events",
+        outcome: "denied",
+        message: error.message.slice(0, 1000),
+        entity: entityOf(system),
+        object: contract.id,
+        messageId: id,
+        system,
+        error: error.code,
+      });
     },
     denied(inbound, { id, correlationId }, error, time) {
       const route = inbound.route === undefined ? undefined : view().routes.get(inbound.route)?.route;

@@ -16,7 +16,10 @@ import { PARTITIONS } from "./share.ts";
 import { createTail } from "./tail.ts";
 import { createTypes, type CompileJsonSchema } from "./types.ts";
 
-export type DeskParts = Pick<PipelineParts, "clock" | "journal" | "store" | "quotas" | "view" | "stopping"> &
+export type DeskParts = Pick<
+  PipelineParts,
+  "clock" | "journal" | "store" | "quotas" | "view" | "stopping" | "identifiers" | "audit" | "mayTake"
+> &
   Readonly<{
     leases: Leases | undefined;
     jsonSchema: CompileJsonSchema;

@@ -3,6 +3,8 @@
  * cursor, keeps a bounded stock of events that are ready to go, shares them among the consumers, writes down what they confirmed.
  */
 import { findGrant } from "../access/grants.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Contract } from "../contract/contract.ts";
 import { EVENT_BYTES } from "../edge/events.ts";
 import { asBusError, BusError } from "../errors.ts";
 import type { JournalRecord, StoredRecord } from "../journal/record.ts";
@@ -23,10 +25,10 @@ export type Ready = Shared &
     group: Group;
     id: string;
     correlationId: string;
-    contract: string;
+    contract: Contract;
     sender: string;
     grant: string;
-    personal: Personal | undefined;
+    personal: Personal;
   }>;
 
 export type Member = Readonly<{
@@ -47,7 +49,7 @@ export interface Group {
   close(): Promise<void>;
 }
 
-export type GroupParts = Pick<PipelineParts, "clock" | "journal" | "view"> &
+export type GroupParts = Pick<PipelineParts, "clock" | "journal" | "view" | "audit"> &
   Readonly<{
     types: () => KnownTypes;
     tail: Tail;
@@ -143,7 +145,7 @@ export async function openGroup(parts: GroupParts, name: CursorName): Promise<Gr
       return item;
     },
     async record(items) {
-      await journal.append(items.map((item) => delivered(name, item, clock.now())));
+      await journal.append(items.map((item) => delivered(parts.audit, name, item, clock.now())));
     },
     async settle(items) {
       for (const item of items) {
@@ -208,7 +210,7 @@ export function consumerGrant({ grants, systems }: View, system: string, known: 
 
 function readyOf(group: Group, record: StoredRecord, { known, grant }: Wanted): Ready {
   const { envelope, position } = record;
-  const at = { group, position, id: record.id, correlationId: record.correlationId, contract: known.contract.id, grant: grant.id };
+  const at = { group, position, id: record.id, correlationId: record.correlationId, contract: known.contract, grant: grant.id };
   const sender = envelope?.source ?? "";
   if (!envelope || envelope.dataref !== undefined) throw tooLarge("more than 256 KiB");
   const { attributes, data, size, value } = render(known, envelope, grant);
@@ -217,21 +219,23 @@ function readyOf(group: Group, record: StoredRecord, { known, grant }: Wanted): 
   return { ...at, sender, partition, bytes: size, attributes, data, personal: personalOf(known, value, grant) };
 }
 
-/** The row of one confirmed event: who got what, under which grant, and for personal data about whom and why. */
-function delivered({ system, group }: CursorName, item: Ready, time: number): JournalRecord {
+/** The row of one confirmed event: who got what, under which grant; for personal data it is an audit event as well. */
+function delivered(audit: Audit, { system, group }: CursorName, item: Ready, time: number): JournalRecord {
   const { id, correlationId, contract, sender, grant, personal } = item;
+  const { basis, reason, subject } = personal;
+  const audited = audit.consumed({ contract, id, correlationId, system: sender, target: system, grant, basis, reason, subject }, time);
   return {
     step: "delivered",
     outcome: "ok",
     time,
     id,
     correlationId,
-    contract,
+    contract: contract.id,
     system: sender,
     target: system,
     branch: `events ${group}`,
     grant,
-    ...(personal && { index: { ...personal } }),
+    ...audited,
   };
 }
 

@@ -54,18 +54,23 @@ function attributesOf({ event }: KnownType, envelope: Envelope): Record<string, 
   return attributes;
 }
 
-export type Personal = Readonly<Record<"basis" | "reason", string> & { subject?: string }>;
+export type Personal = Readonly<{ basis: string; reason: string; subject: string | undefined }>;
 
-/** What is written down of an event with personal data that a consumer confirmed; undefined where the type has no rule. */
-export function personalOf(known: KnownType, value: AvroRecord, grant: Grant): Personal | undefined {
-  const rule = known.event.personal;
-  if (!rule) return undefined;
+/** What is written down of an event when a consumer confirmed it, if it speaks of people. */
+export function personalOf(known: KnownType, value: AvroRecord, grant: Grant): Personal {
+  const { personal } = known.event;
+  const rule = personal ?? {
+    subject: known.contract.subject,
+    basis: undefined,
+    basisField: undefined,
+    reason: undefined,
+    reasonField: undefined,
+  };
   const read = (path: string | undefined): string | undefined => (path === undefined ? undefined : textOf(known.field(path)(value)));
   const { act, section, purpose } = grant.legalBasis;
-  const subject = read(rule.subject);
   return {
     basis: read(rule.basisField) ?? rule.basis ?? `${act}, ${section}`,
     reason: read(rule.reasonField) ?? rule.reason ?? purpose,
-    ...(subject !== undefined && { subject }),
+    subject: read(rule.subject),
   };
 }

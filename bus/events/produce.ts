@@ -2,6 +2,7 @@
  * Events of a producer: each by its type, under a producer's grant and one of the sources that the type names, checked by the JSON Schema
  * and the contract. All of one request become durable in one write, or none is taken.
  */
+import { checkIdentifiers } from "../access/binding.ts";
 import { findGrant } from "../access/grants.ts";
 import type { EventIn } from "../edge/events.ts";
 import { EVENT_BYTES } from "../edge/events.ts";
@@ -12,10 +13,11 @@ import type { JournalRecord } from "../journal/record.ts";
 import { hint } from "../near.ts";
 import type { PipelineParts } from "../passage.ts";
 import type { Grant } from "../route/runtime.ts";
+import { demandSignature } from "../signature/receipt.ts";
 import { sizeOf } from "./outgoing.ts";
 import type { KnownType, KnownTypes } from "./types.ts";
 
-export type ProduceParts = Pick<PipelineParts, "clock" | "journal" | "quotas" | "view" | "stopping"> &
+export type ProduceParts = Pick<PipelineParts, "clock" | "journal" | "quotas" | "view" | "stopping" | "identifiers" | "audit" | "mayTake"> &
   Readonly<{ types: () => KnownTypes }>;
 
 /** A request that was sent again is taken once within this time: 30 days. */
@@ -23,12 +25,14 @@ const DEDUPE_WINDOW = 30 * 24 * 3600 * 1000;
 
 export async function produce(parts: ProduceParts, system: string | undefined, events: readonly EventIn[]): Promise<void> {
   if (parts.stopping()) throw new BusError("bus-stopping", "the bus is stopping and takes no new events", { retryAfter: 5000 });
+  parts.mayTake?.();
   const records: JournalRecord[] = [];
   const time = parts.clock.now();
   for (const [index, event] of events.entries()) {
     try {
       const { known, grant } = allowed(parts, system, event, time);
       const value = checked(known, event);
+      checkIdentifiers(known.contract.request, value, grant.system, parts.identifiers);
       records.push(recordOf(parts, known, grant, { event, value, system: system ?? "", time }));
       const taken = parts.quotas.take(grant);
       if (taken) await taken;
@@ -52,6 +56,7 @@ function allowed(parts: ProduceParts, system: string | undefined, event: EventIn
     );
   }
   const grant = findGrant(grants, systems, { system, role: "producer", contract: known.contract.id }, [], now);
+  demandSignature(systems.get(system ?? ""), {});
   const sources = known.event.sources.get(system ?? "") ?? [];
   if (!sources.includes(event.source)) {
     const may = sources.length === 0 ? "none" : sources.join(", ");
@@ -141,15 +146,19 @@ type Refusal = Readonly<{ event: EventIn; index: number; of: number; time: numbe
 /** The error with the event's place in the request; its row is durable before the producer hears of it. */
 async function refused(parts: ProduceParts, system: string | undefined, at: Refusal, error: BusError): Promise<BusError> {
   const { event, index, of, time } = at;
-  const contract = parts.types().byName.get(event.type)?.contract.id;
+  const contract = parts.types().byName.get(event.type)?.contract;
+  const correlationId = event.more["correlationid"] ?? event.id;
   await parts.journal.append([
     {
       step: "refused",
       outcome: error.class === "access-denied" ? "denied" : "failed",
       time,
       id: event.id,
-      correlationId: event.more["correlationid"] ?? event.id,
-      ...(contract !== undefined && { contract }),
+      correlationId,
+      ...(contract && {
+        contract: contract.id,
+        ...parts.audit.eventDenied(contract, { id: event.id, correlationId, system }, error, time),
+      }),
       ...(system !== undefined && { system }),
       errorClass: error.class,
       errorCode: error.code,

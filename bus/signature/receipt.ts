@@ -14,7 +14,7 @@ import type { Route, System } from "../route/runtime.ts";
 const ORIGINAL_KEPT = 256 * 1024;
 
 /** Throws signature-missing where the sender's registration says that every message of it is signed. */
-export function demandSignature(system: System | undefined, inbound: Inbound): void {
+export function demandSignature(system: System | undefined, inbound: Pick<Inbound, "signed" | "shape">): void {
   // a route's own question comes from within the bus, under the message that made it ask
   if (inbound.signed !== undefined || inbound.shape === "contract" || system?.signatures.required !== true) return;
   throw new BusError(
