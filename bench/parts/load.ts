@@ -2,7 +2,8 @@
 import { connect, type Socket } from "node:net";
 import { createInbox, statusOf } from "./wire.ts";
 
-export type Target = Readonly<{ url: string; path: string; headers: Readonly<Record<string, string>>; body: string }>;
+/** `body`: always the same one, or another one for each call. */
+export type Target = Readonly<{ url: string; path: string; headers: Readonly<Record<string, string>>; body: string | (() => string) }>;
 export type Measured = Readonly<{ perSecond: number; p50: number; p99: number; failed: number; firstFailure: string | undefined }>;
 
 type Count = { readonly times: number[]; failed: number; firstFailure: string | undefined };
@@ -10,7 +11,9 @@ type Count = { readonly times: number[]; failed: number; firstFailure: string | 
 /** Calls for `ms` milliseconds; times in milliseconds. */
 export async function load(target: Target, inFlight: number, ms: number): Promise<Measured> {
   const { hostname, port, host } = new URL(target.url);
-  const request = requestOf(target, host);
+  const { body } = target;
+  const same = typeof body === "string" ? requestOf(target, host, body) : undefined;
+  const request = (): Buffer => same ?? requestOf(target, host, typeof body === "string" ? body : body());
   const count: Count = { times: [], failed: 0, firstFailure: undefined };
   const started = performance.now();
   const until = started + ms;
@@ -23,8 +26,8 @@ export async function load(target: Target, inFlight: number, ms: number): Promis
   return { perSecond: times.length / elapsed, p50: at(0.5), p99: at(0.99), failed: count.failed, firstFailure: count.firstFailure };
 }
 
-function requestOf(target: Target, host: string): Buffer {
-  const body = Buffer.from(target.body);
+function requestOf(target: Target, host: string, text: string): Buffer {
+  const body = Buffer.from(text);
   const lines = Object.entries({ host, ...target.headers, "content-length": String(body.length) }).map(
     ([name, value]) => `${name}: ${value}`,
   );
@@ -32,13 +35,13 @@ function requestOf(target: Target, host: string): Buffer {
 }
 
 /** One connection, one call at a time until `until`. */
-function caller(socket: Socket, request: Buffer, until: number, count: Count): Promise<void> {
+function caller(socket: Socket, request: () => Buffer, until: number, count: Count): Promise<void> {
   return new Promise((resolve, reject) => {
     const inbox = createInbox();
     let sentAt = 0;
     const send = (): void => {
       sentAt = performance.now();
-      if (sentAt < until) socket.write(request);
+      if (sentAt < until) socket.write(request());
       else socket.end();
     };
     socket.on("connect", send);
