@@ -29,7 +29,7 @@ async function world(records: readonly JournalRecord[]) {
       return fault ? Promise.reject(fault) : evidence.export(id, rows);
     },
   };
-  mountReceipts(host as unknown as Parameters<typeof mountReceipts>[0], { journal: ports.journal, evidence: spied });
+  mountReceipts(host, { journal: ports.journal, evidence: spied });
   const get = async (id: string, system: string | undefined, method = "GET") => {
     const answer = await handler({ path: `/mconnect/receipts/${id}`, system, method } as WebRequest);
     return { ...answer, bytes: Buffer.from(answer.body ?? "") };

@@ -22,9 +22,10 @@ const S = "http://schemas.xmlsoap.org/soap/envelope/";
 const envelope = (idnp: string, head = "", more = ""): string =>
   `${head}<s:Envelope xmlns:s="${S}"><s:Body><p:GetPerson xmlns:p="${P}"${more}><p:IDNP>${idnp}</p:IDNP></p:GetPerson></s:Body></s:Envelope>`;
 
+/** `most`: milliseconds of processor time, not of the clock: the machine may do other work. */
 function refusal(source: string | Uint8Array, most = 500): BusError {
   const bytes = typeof source === "string" ? Buffer.from(source) : source;
-  const started = performance.now();
+  const started = process.cpuUsage();
   let error: unknown;
   try {
     const message = service.readRequest(bytes);
@@ -32,7 +33,7 @@ function refusal(source: string | Uint8Array, most = 500): BusError {
   } catch (caught) {
     error = caught;
   }
-  expect(performance.now() - started).toBeLessThan(most);
+  expect(process.cpuUsage(started).user / 1000).toBeLessThan(most);
   if (!(error instanceof BusError)) throw error;
   return error;
 }
@@ -297,11 +298,16 @@ describe("SOAP shapes", () => {
     expect(message.headers.get("{http://www.w3.org/2005/08/addressing}Action")).toBe("DeleteEverything");
   });
 
-  it("A18 an address to answer to is text for the edge to judge; reading it calls nobody", () => {
-    const header =
-      '<s:Header><a:ReplyTo xmlns:a="http://www.w3.org/2005/08/addressing"><a:Address>http://169.254.169.254/</a:Address></a:ReplyTo></s:Header><s:Body>';
-    const { headers } = service.readRequest(Buffer.from(envelope(GOOD).replace("<s:Body>", header)));
-    expect([...headers.values()].join("")).not.toContain("169.254");
+  it("A18 an address to answer to is told to the edge, whatever its shape, and reading it calls nobody", () => {
+    const wsa = "http://www.w3.org/2005/08/addressing";
+    const told = (inner: string): string | undefined => {
+      const header = `<s:Header><a:ReplyTo xmlns:a="${wsa}">${inner}</a:ReplyTo></s:Header><s:Body>`;
+      return service.readRequest(Buffer.from(envelope(GOOD).replace("<s:Body>", header))).headers.get(`{${wsa}}ReplyTo`);
+    };
+    expect(told("<a:Address>http://169.254.169.254/</a:Address>")).toBe("http://169.254.169.254/");
+    expect(told("<a:Address> http://x.example/ </a:Address><a:ReferenceParameters/>")).toBe("http://x.example/");
+    expect(told("<a:Adress>http://x.example/</a:Adress>")).toBe("an endpoint without an address");
+    expect(told("http://x.example/")).toBe("http://x.example/");
   });
 
   it("A19 a header that must be understood and is not known", () => {

@@ -26,12 +26,19 @@ const CALL_BLOCKS = CALL_NAMES.map(([key, name]) => [key, `{https://mconnect.gov
 const ACTION = `${WSA}Action`;
 const MESSAGE_ID = `${WSA}MessageID`;
 const RELATES_TO = `${WSA}RelatesTo`;
+const OLD_WSA = "{http://schemas.xmlsoap.org/ws/2004/08/addressing}";
 const ANSWER_TO = [
   ["ReplyTo", `${WSA}ReplyTo`],
   ["FaultTo", `${WSA}FaultTo`],
+  ["ReplyTo", `${OLD_WSA}ReplyTo`],
+  ["FaultTo", `${OLD_WSA}FaultTo`],
 ] as const;
 const MICROSOFT_ACTION = "{http://schemas.microsoft.com/ws/2005/05/addressing/none}Action";
-const ANSWERS_HERE = new Set(["http://www.w3.org/2005/08/addressing/anonymous", "http://www.w3.org/2005/08/addressing/none"]);
+const ANSWERS_HERE = new Set([
+  "http://www.w3.org/2005/08/addressing/anonymous",
+  "http://www.w3.org/2005/08/addressing/none",
+  "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous",
+]);
 
 /** Never throws: a broken request still goes through the bus, so that the journal has a row of it. */
 export function readRequest(request: WebRequest, settings: SoapInletSettings): SoapRequest {

@@ -33,6 +33,10 @@ const ROLES = new Set([
   "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
 ]);
 const MAX_HEADERS = 64;
+/** Endpoint references (WS-Addressing 1.0 §2): their address stands for them; one without an address is none that is known here. */
+const ADDRESSED = new Set(["ReplyTo", "FaultTo", "From"]);
+const ADDRESSING = new Set(["http://www.w3.org/2005/08/addressing", "http://schemas.xmlsoap.org/ws/2004/08/addressing"]);
+const NOWHERE = "an endpoint without an address";
 const WSA_NS = "http://www.w3.org/2005/08/addressing";
 const KNOWN_HEADERS: Readonly<Record<string, readonly string[]>> = {
   [MCONNECT_NS]: ["CallingUser", "CallingEntity", "CallBasis", "CallReason"],
@@ -115,6 +119,8 @@ function readHeaders(c: Cursor, ns: string, headers: Map<string, string>, verifi
     if (name.ns === MCONNECT_NS && headers.has(key)) fail(c, "soap-shape", `the header ${name.local} stands twice`, c.at);
     const { text, children } = readLoose(c);
     if (children.length === 0) headers.set(key, text.trim());
+    else if (ADDRESSED.has(name.local) && ADDRESSING.has(name.ns))
+      headers.set(key, (children.find(({ local }) => local === "Address")?.text ?? "").trim() || NOWHERE);
   }
   closeTag(c);
   return secured;

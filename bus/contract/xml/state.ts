@@ -130,7 +130,8 @@ export function resolveReferences(c: Cursor, text: string, index: number): strin
   let result = "";
   let done = 0;
   for (let from = text.indexOf("&"); from !== -1; from = text.indexOf("&", done)) {
-    result += decodeUtf8(text.slice(done, from)) + reference(c, text, from, index);
+    if (from > done) result += decodeUtf8(text.slice(done, from));
+    result += reference(c, text, from, index);
     done = text.indexOf(";", from) + 1;
   }
   return result + decodeUtf8(text.slice(done));
