@@ -1,5 +1,6 @@
 /** The operators' face over a running bus: what it says is what runs, and every act leaves its row first. */
 import { afterEach, describe, expect, it } from "vitest";
+import { sampleCatalogue } from "#test/harness/catalogue.ts";
 import { evidenceFor } from "#test/harness/evidence-admin.ts";
 import { openTestChanges } from "#test/harness/changes.ts";
 import { branchOf } from "#test/harness/route.ts";
@@ -38,6 +39,7 @@ async function setup(options: BusWorldOptions = {}, parts: Partial<AdminParts> =
     unclaimed: () => Promise.resolve([]),
     drift: () => ({ drift: false, findings: [] }),
     changes: (await openTestChanges(world)).changes,
+    catalogue: await sampleCatalogue(),
     faces: () => ({ wsdl: undefined, rest: undefined }),
     ...parts,
   });

@@ -3,6 +3,7 @@ import { explainAccess } from "./access/explain.ts";
 import { expiring, grantStates } from "./access/expiry.ts";
 import type { Admin, ContractInfo, EvidenceAdmin, RouteStatus, Status } from "./admin.ts";
 import type { Bus } from "./bus.ts";
+import type { Catalogue } from "./catalogue/catalogue.ts";
 import { BusError } from "./errors.ts";
 import { newId } from "./ids.ts";
 import type { StoredRecord } from "./journal/record.ts";
@@ -23,6 +24,7 @@ export type AdminParts = Readonly<{
   /** What disk and running set disagree about. */
   drift: () => Pick<Status, "drift" | "findings" | "revision">;
   changes: ChangeAdmin;
+  catalogue: Catalogue;
   /** Consumer groups that no process has. */
   unclaimed: () => Promise<Status["unclaimed"]>;
   /** Undefined = this process is the only one. */
@@ -41,6 +43,7 @@ export function createAdmin(parts: AdminParts): Admin {
     return records.length > 0 ? records : byId.records.toReversed();
   };
   return {
+    catalogue: parts.catalogue,
     deadletters: bus.deadletters,
     replay: bus.replays,
     changes: parts.changes,

@@ -5,6 +5,8 @@
 import type { AccessAnswer, AccessQuestion } from "./access/explain.ts";
 import type { GrantState } from "./access/expiry.ts";
 import type { DeadLetterRow } from "./delivery/deadletter.ts";
+import type { Catalogue } from "./catalogue/catalogue.ts";
+import type { CatalogueEntry } from "./catalogue/entries.ts";
 import type { ActResult, DeadLetterAdmin, DeadLetterGroup } from "./delivery/deadletters.ts";
 import type { EndpointState } from "./delivery/endpoints.ts";
 import type { ReplayAdmin, ReplayRow } from "./delivery/replay.ts";
@@ -96,6 +98,8 @@ export interface EvidenceAdmin {
 }
 
 export interface Admin {
+  /** What can be exchanged, and by whom it is provided. */
+  readonly catalogue: Catalogue;
   status(): Promise<Status>;
   contracts(): readonly ContractInfo[];
   /** Grants that run, the one that ends first in front. */
@@ -121,6 +125,7 @@ export type {
   AccessAnswer,
   GrantState,
   ActResult,
+  CatalogueEntry,
   Applied,
   DeadLetterGroup,
   DeadLetterRow,

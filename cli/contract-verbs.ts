@@ -19,6 +19,17 @@ const IMPORT = [
 export function contracts(program: Command, verb: Register): void {
   const contract = program.command("contract").description("contracts");
   verb(contract, "list", "contracts and where they are served", [], async (output) => (await import("./status.ts")).contracts(output));
+  verb(contract, "show <contract>", "one contract with its fields, laws and providers", [], async (output, [id = ""]) =>
+    (await import("./contract-catalogue.ts")).show(output, id),
+  );
+  for (const [name, text] of [
+    ["openapi", "OpenAPI 3.1 of the REST faces"],
+    ["asyncapi", "AsyncAPI 3.0 of topics and events"],
+  ] as const) {
+    verb(contract, name, text, [["--system <system>", "only what this system may use"]], async (output, _, options: { system?: string }) =>
+      (await import("./contract-catalogue.ts")).description(output, name, options.system),
+    );
+  }
   verb(contract, "check [files...]", "compare the schemas on disk with those that are registered", [], async (output, files) =>
     (await import("./contract-check.ts")).check(output, files),
   );

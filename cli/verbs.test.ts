@@ -8,6 +8,7 @@ import { adminApi } from "#console/api.ts";
 import type { Status } from "#bus/admin.ts";
 import { createAdmin } from "#bus/admin-bus.ts";
 import { BusError } from "#bus/errors.ts";
+import { sampleCatalogue } from "#test/harness/catalogue.ts";
 import { evidenceFor, testKeys } from "#test/harness/evidence-admin.ts";
 import { openTestChanges } from "#test/harness/changes.ts";
 import { branchOf } from "#test/harness/route.ts";
@@ -111,6 +112,7 @@ async function bus(options: BusWorldOptions = {}, drift = false, unclaimed: Stat
     cluster: () => ({ node: "one", partitions: [0, 2], of: 4 }),
     drift: () => ({ drift, findings: drift ? [finding] : [], revision: REVISION }),
     changes: (await openTestChanges(world)).changes,
+    catalogue: await sampleCatalogue(),
     faces: (route) => ({ wsdl: undefined, rest: route.id === "lookup" ? "/mconnect/rest/person.request.v1" : undefined }),
   });
   host.mount("admin", "/api/v1", adminApi(admin, TOKEN));

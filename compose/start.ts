@@ -15,6 +15,7 @@ import { adminApi } from "#console/api.ts";
 import { auditActs } from "#bus/audit/acts.ts";
 import { pathOf } from "./addresses.ts";
 import { auditType } from "./audit.ts";
+import { openCatalogue } from "./catalogue.ts";
 import { openChanges } from "./changes.ts";
 import { systemClock } from "./clock.ts";
 import { mountCommands } from "./commands.ts";
@@ -207,6 +208,7 @@ async function start(
     memory: () => ({ rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed }),
     drift: () => reloader.drift(),
     changes,
+    catalogue: openCatalogue({ ...settings, host, bus, version, origin: host.address.https ?? host.address.http }),
     unclaimed: () => engines.known.unclaimed(),
     cluster: engines.cluster,
     faces: (route) => faces(route.sources.map((source) => ({ kind: source.binding.kind, path: pathOf(route, source) }))),

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createAdmin } from "#bus/admin-bus.ts";
 import type { Admin } from "#bus/admin.ts";
 import { BusError, CODES, type ErrorCode } from "#bus/errors.ts";
+import { sampleCatalogue } from "#test/harness/catalogue.ts";
 import { evidenceFor, testKeys } from "#test/harness/evidence-admin.ts";
 import { openTestChanges } from "#test/harness/changes.ts";
 import { branchOf } from "#test/harness/route.ts";
@@ -58,6 +59,7 @@ async function setup(options: BusWorldOptions = {}) {
     unclaimed: () => Promise.resolve([]),
     drift: () => ({ drift: false, findings: [] }),
     changes: (await openTestChanges(world)).changes,
+    catalogue: await sampleCatalogue(),
     faces: (route) => ({ wsdl: route.id === "lookup" ? "/mconnect/soap/x/Y" : undefined, rest: `/mconnect/rest/${route.contract.id}` }),
   });
   const handler = adminApi(admin, TOKEN);
@@ -736,5 +738,40 @@ describe("evidence", () => {
     expect((await get("/evidence-log/differences", { query: "from=1&limit=5" })).json["items"]).toEqual([
       "the row at position 2 is missing in the journal",
     ]);
+  });
+});
+
+describe("the catalogue", () => {
+  it("comes in pages, is searched, and gives one entry by its kind and id", async () => {
+    const { get } = await setup();
+    const page = await get("/catalogue", { query: "kind=contract&limit=1" });
+    expect(page).toMatchObject({ status: 200, json: { items: [{ kind: "contract" }] } });
+    const first = (page.json as { items: { id: string }[]; nextCursor: string | null }).items[0]?.id ?? "";
+    expect(await get(`/catalogue/contract/${first}`)).toMatchObject({
+      status: 200,
+      json: { id: first, types: [{ role: "command" }, { role: "reply" }] },
+    });
+    expect(await get("/catalogue", { query: `text=${first}&limit=5` })).toMatchObject({
+      json: { items: expect.arrayContaining([expect.objectContaining({ id: first })]) as unknown },
+    });
+    expect(await get("/catalogue", { query: "text=words-that-stand-nowhere" })).toMatchObject({ json: { items: [], nextCursor: null } });
+  });
+
+  it("has the descriptions that systems get", async () => {
+    const { get } = await setup();
+    expect(await get("/catalogue/openapi")).toMatchObject({ json: { openapi: "3.1.0" } });
+    expect(await get("/catalogue/asyncapi")).toMatchObject({ json: { asyncapi: "3.0.0" } });
+    expect(await get("/catalogue/dcat")).toMatchObject({ json: { "@graph": expect.any(Array) as unknown } });
+  });
+
+  it("says what was asked wrongly", async () => {
+    const { get } = await setup();
+    expect(await get("/catalogue", { query: "kind=thing" })).toMatchObject({
+      status: 400,
+      json: { detail: expect.stringContaining("contract, classifier, system") as unknown },
+    });
+    expect(await get("/catalogue", { query: "limit=0" })).toMatchObject({ status: 400 });
+    expect(await get("/catalogue/contract/none.v1")).toMatchObject({ status: 404 });
+    expect(await get("/catalogue/openapi", { query: "system=no/system" })).toMatchObject({ status: 404 });
   });
 });

@@ -3,6 +3,7 @@ import { BusError } from "#bus/errors.ts";
 import type { Admin, JournalQuery, StoredRecord } from "#bus/admin.ts";
 import { accessEndpoints } from "./access.ts";
 import { flag, number, text, type Call, type Endpoint } from "./call.ts";
+import { catalogueEndpoints } from "./catalogue.ts";
 import { revisionEndpoints } from "./revisions.ts";
 
 const TEXT = { type: "string" } as const;
@@ -188,6 +189,7 @@ export const endpoints: readonly Endpoint[] = [
     body: ACT,
     run: (admin, { values, body }) => admin.replay.resume(values["id"] ?? "", text(body, "operator"), text(body, "reason")),
   },
+  ...catalogueEndpoints,
   ...revisionEndpoints,
   ...accessEndpoints,
 ];

@@ -50,6 +50,9 @@ export interface Contract {
   readonly title: string;
   readonly owner: string;
   readonly pattern: Pattern;
+  /** What a next version may change, and whether this one may still be used; as the contract's document says. */
+  readonly compatibility?: string;
+  readonly state?: string;
   readonly request: ContractType;
   readonly reply: ContractType | undefined;
   /** Values of the call context without which no message is taken. */

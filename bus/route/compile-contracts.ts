@@ -49,7 +49,7 @@ function eventType(document: ContractDoc, events: EventsDoc, parts: ContractPart
 
 async function compileOne(document: ContractDoc, parts: ContractParts, maps: MapCache): Promise<CompiledContract> {
   const tools = createTools(document, parts.files, maps);
-  const { id, title, owner, pattern, requires, subject, soap, reply } = document;
+  const { id, title, owner, pattern, requires, subject, soap, reply, state } = document;
   const request = tools.file(document.schema, ["schema"]);
   const replyText = reply === undefined ? undefined : tools.file(reply.schema, ["reply", "schema"]);
   const plain = {
@@ -57,6 +57,8 @@ async function compileOne(document: ContractDoc, parts: ContractParts, maps: Map
     title,
     owner,
     pattern,
+    state,
+    compatibility: document.compatibility.toUpperCase(),
     requires: [...requires],
     schema: document.schema,
     ...(subject === undefined ? {} : { subject }),
