@@ -47,12 +47,15 @@ export async function importInto(request: ImportRequest): Promise<ImportedFiles>
   const own = `routes/${system}/system.yaml`;
   const registered = documents.systems.get(system);
   const { idno = NO_IDNO, institution = "to be named" } = request;
+  const caller = documents.systems.get(consumer);
+  const entity = caller === undefined || caller.source.file === own ? idno : caller.institution.idno;
   const imported = await readWsdl(request.wsdl, (source) =>
     importWsdl({
       ...source,
       owner: request.owner,
       system,
       consumer,
+      entity,
       ...(request.operations && { operations: request.operations }),
       ...(request.service !== undefined && { service: request.service }),
       valid: { from: request.from, until: new Date(Date.parse(request.from) + TRIAL).toISOString().slice(0, 10) },

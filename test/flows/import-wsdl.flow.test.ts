@@ -10,6 +10,8 @@ import { wsdlJudge } from "#test/harness/wsdl-judge.ts";
 import { bodyOf, callHeaders, envelopeOf, mediaOf, toolkits, type Toolkit } from "./toolkits.ts";
 
 const FIXTURES = "test/fixtures/wsdl";
+/** Of the institution that calls and that every provider belongs to. */
+const IDNO = callHeaders["CallingEntity"] ?? "";
 const TODAY = new Date().toISOString().slice(0, 10);
 const site = createSite();
 const work = mkdtempSync(join(tmpdir(), "mbus-wsdl-"));
@@ -40,11 +42,31 @@ beforeAll(async () => {
   provider = await listen((heard) => answer(heard.body));
   publish(provider.url);
   for (const { folder, wsdl, system } of toolkits.slice(1))
-    await importInto({ wsdl: join(work, folder, wsdl), root: site.root, owner: "register-team", system, from: TODAY, force: false });
+    await importInto({
+      wsdl: join(work, folder, wsdl),
+      root: site.root,
+      owner: "register-team",
+      system,
+      idno: IDNO,
+      from: TODAY,
+      force: false,
+    });
   const [first] = toolkits;
   if (first === undefined) throw new Error("no toolkit");
   const file = join(work, first.folder, first.wsdl);
-  const { err } = await site.mbus("contract", "import-wsdl", file, "--owner", "register-team", "--system", first.system, "-o", site.root);
+  const { err } = await site.mbus(
+    "contract",
+    "import-wsdl",
+    file,
+    "--owner",
+    "register-team",
+    "--system",
+    first.system,
+    "--idno",
+    IDNO,
+    "-o",
+    site.root,
+  );
   expect(err).toBe("");
   bus = await site.start();
 });

@@ -25,6 +25,7 @@ const options = (wsdl: string, more: Partial<ImportOptions> = {}): ImportOptions
   owner: "register-team",
   system: "inst/register",
   consumer: "inst/register",
+  entity: "1002600024700",
   valid: { from: "2026-01-01", until: "2036-12-31" },
   register: { idno: "1002600024700", institution: "Institution" },
   ...more,

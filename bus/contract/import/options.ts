@@ -7,6 +7,8 @@ export type ImportOptions = WsdlOptions &
     owner: string;
     system: string;
     consumer: string;
+    /** IDNO of the institution that calls in the tests: the consumer's own. */
+    entity: string;
     /** Only these operations; undefined = all. */
     operations?: readonly string[];
     /** First and last day of the grants. */

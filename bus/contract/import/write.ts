@@ -105,7 +105,7 @@ export function writeTest(imported: ImportedOperation, options: ImportOptions): 
   const { operation, request, reply } = imported;
   if (request.json === undefined || (reply !== undefined && reply.json === undefined)) return undefined;
   const name = kebab(operation.name);
-  const call = 'call: { user: "2004100020188", entity: "1007601008122", basis: "to be named", reason: trial }';
+  const call = `call: { user: "2004100020188", entity: "${options.entity}", basis: "to be named", reason: trial }`;
   return [
     "bus: test/v1",
     `route: ${routeId(options.system, operation.name)}`,
