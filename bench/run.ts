@@ -30,6 +30,10 @@ const GROUPS: readonly Group[] = [
 const LONG: readonly Group[] = [
   { names: ["nats.backlog.1e6", "amqp.backlog.1e6"], run: async (names) => (await import("./backlog.ts")).backlogFigures(names) },
   { names: ["events.produce-consume.1e6"], run: async () => (await import("./events.ts")).eventsFigures(1_000_000) },
+  {
+    names: ["soap.exchange.nats", "soap.exchange.amqp", "event.route3.nats", "event.route3.amqp"],
+    run: async (names) => (await import("./engines.ts")).engineFigures(names),
+  },
   { names: ["cluster.2", "cluster.4"], run: async () => (await import("./cluster.ts")).clusterFigures() },
 ];
 

@@ -1,6 +1,7 @@
 /**
  * A whole bus for a benchmark: the sample contracts and routes, other addresses, no limits of rate. Args: JSON of variables; files to leave
- * out, with commas between; the certificate file with which the system that asks signs.
+ * out, with commas between; the certificate file with which the system that asks signs, or nothing; JSON of engines as in the
+ * environment.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,13 +25,20 @@ for (const file of ["routes/rsp/person-lookup.yaml", "routes/rsp/person-changed.
 }
 for (const file of (process.argv[3] ?? "").split(",")) if (file !== "") rmSync(join(root, file));
 const signer = process.argv[4];
-if (signer !== undefined) {
+if (signer !== undefined && signer !== "") {
   cpSync(signer, join(root, "routes/signer.cer"));
   const path = join(root, "routes/systems.yaml");
   const text = readFileSync(path, "utf8").replace("id: cnas/pensions\n", "id: cnas/pensions\ncertificates: [./signer.cer]\n");
   writeFileSync(path, text);
 }
-const settings = readSettings({ MBUS_HTTP_PORT: "0", MBUS_TLS_PORT: "0", MBUS_REGISTRY_PORT: "0", MBUS_DATA_DIR: join(root, "data") });
+const engines = JSON.parse(process.argv[5] ?? "{}") as Record<string, string>;
+const settings = readSettings({
+  ...engines,
+  MBUS_HTTP_PORT: "0",
+  MBUS_TLS_PORT: "0",
+  MBUS_REGISTRY_PORT: "0",
+  MBUS_DATA_DIR: join(root, "data"),
+});
 const variables = JSON.parse(process.argv[2] ?? "{}") as Record<string, string>;
 const bus = await startBus({ settings, log: createLog("warn"), root, samples: [], variables });
 console.log(JSON.stringify({ url: bus.http, dataDir: bus.dataDir, pid: bus.pid }));
