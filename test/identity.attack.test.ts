@@ -312,6 +312,7 @@ describe.skipIf(!OPENSSL)("callers over TLS", () => {
     it("of one name carries no request for another", async () => {
       expect(await as("good", { servername: "localhost", host: "mlog.localhost" })).toMatchObject({ status: 421 });
       expect(await as("good", { servername: "mlog.localhost", host: "localhost" })).toMatchObject({ status: 421 });
+      expect(await as("good", { servername: "localhost", host: "127.0.0.1" })).toMatchObject({ status: 200 });
       expect(await as("good", { servername: "mpass.localhost", host: "mpass.localhost:8443" })).toMatchObject({ status: 200 });
     });
 

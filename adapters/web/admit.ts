@@ -1,5 +1,6 @@
 /** The checks that every request passes before its handler is looked at, handshakes too: Host and target, mount, caller. */
 import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
 import { TLSSocket } from "node:tls";
 import { isProblem, type Problem } from "./answer.ts";
 import { isLoopback, type Caller, type createCallers } from "./caller.ts";
@@ -50,9 +51,13 @@ function notFound(path: string, near: readonly string[]): Problem {
   return { status: 404, title: "Nothing is served here", detail: `No service has the path ${path.slice(0, 200)}.${hint}` };
 }
 
-/** The name a caller gave in the handshake is the one it must ask for; what checks the one must not be passed by with the other. */
+/**
+ * The name a caller gave in the handshake is the one it must ask for; what checks the one must not be passed by with the other. No
+ * handshake carries an IP address, so a request for one goes with any name.
+ */
 function isMisdirected(socket: unknown, name: string): boolean {
   const servername = socket instanceof TLSSocket ? (socket as TLSSocket & { servername?: string | false | null }).servername : undefined;
+  if (isIP(name.replace(/^\[|\]$/g, "")) !== 0) return false;
   return typeof servername === "string" && servername !== "" && servername.toLowerCase() !== name;
 }
 
