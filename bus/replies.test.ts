@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import {
   GRANTS,
+  START,
   grantOf,
   inboundOf,
   openBusWorld,
@@ -13,10 +14,12 @@ import {
 } from "#test/harness/bus-world.ts";
 import { createMemoryDisk } from "#test/harness/memory.ts";
 import { policyOf } from "#test/harness/policy.ts";
-import { branchOf } from "#test/harness/route.ts";
+import { branchOf, envelopeOf } from "#test/harness/route.ts";
+import { indexGrants } from "./access/grants.ts";
 import { CLAIM_CHECK_SIZE } from "./claim-check.ts";
 import type { AvroRecord } from "./envelope.ts";
 import { BusError } from "./errors.ts";
+import { replyMessage } from "./replies.ts";
 import type { Route } from "./route/runtime.ts";
 
 const open: BusWorld[] = [];
@@ -92,7 +95,7 @@ describe("a reply that is pushed", () => {
     expect(seen.toSorted()).toEqual(["to-one 1", "to-two 2"]);
   });
 
-  it("holds no field that its sender's grant does not allow at that moment", async () => {
+  it("goes out under the grant of that moment: one that ended meanwhile makes it a dead letter", async () => {
     const { send, pushes, clock, bus } = await setup();
     for (const running of bus.view().routes.values()) for (const branch of running.replies) branch.pause(true);
     await send("c-1");
@@ -185,6 +188,33 @@ describe("a reply that is pushed", () => {
     const { clock, pushes } = await setup({ disk });
     await clock.advance(1000);
     expect(pushes().map(({ message }) => message.envelope.id)).toEqual(["c-1"]);
+  });
+
+  it("is cut to what its sender's grant allows, by the grant of that system", () => {
+    const route = pushing();
+    const wide = grantOf("asker/two", "consumer", "benefit.register.v1");
+    const grants = [grantOf("asker/one", "consumer", "benefit.register.v1", { allow: ["number"] }), wide];
+    const set = setOf([route], grants);
+    const cut = replyMessage({
+      route,
+      view: () => ({ routes: new Map(), grants: indexGrants(grants), systems: set.systems, contracts: set.contracts }),
+      now: () => START,
+      reduce: ({ allow }, value) =>
+        Object.fromEntries(Object.entries(value).filter(([name]) => allow === undefined || allow.includes(name))),
+    });
+    const value = { number: 12, secret: "s" };
+    const one = cut({ envelope: envelopeOf({ source: "asker/one" }), value });
+    expect([one.value, one.envelope.source]).toEqual([{ number: 12 }, "provider/one"]);
+    expect(cut({ envelope: envelopeOf({ source: "asker/two" }), value }).value).toEqual(value);
+    expect(() => cut({ envelope: envelopeOf({ source: "maker/one" }), value })).toThrow("no grant");
+  });
+
+  it("is the reply also where the command itself travelled by reference", async () => {
+    const { bus, clock, pushes } = await setup();
+    const text = "x".repeat(CLAIM_CHECK_SIZE + 10);
+    await bus.accept(inboundOf("register", "asker/one", { text }, { id: "c-1" }));
+    await clock.advance(1000);
+    expect(pushes().map(({ message }) => message.value)).toEqual([{ number: 12, secret: "s" }]);
   });
 
   it("of a big body travels by reference and arrives whole", async () => {
