@@ -1,4 +1,5 @@
 /** Where faces are served: the default paths of sources, the same for serving, `contract list` and docs. */
+import { isAbsolute, resolve } from "node:path";
 import type { Route, Source } from "#bus/route/runtime.ts";
 
 /** Path below the systems' face; undefined for sources that are not asked over HTTP. */
@@ -12,4 +13,9 @@ export function pathOf(route: Route, source: Source): string | undefined {
   // a query or command is served in its provider's name, an event in its publisher's
   const system = route.contract.pattern === "event" ? source.system : route.branches[0]?.system;
   return `/mconnect/soap/${system ?? "bus"}/${service}`;
+}
+
+/** A folder of this machine, as a route names it. */
+export function below(dataDir: string, path: string): string {
+  return isAbsolute(path) ? path : resolve(dataDir, path);
 }

@@ -9,7 +9,7 @@ import type { Clock, Inlet } from "#bus/ports.ts";
 import type { Route, Source } from "#bus/route/runtime.ts";
 import type { DropSettings } from "#bus/edge/drop/settings.ts";
 import type { EdgeLimits, SourceBinding, Splitter } from "#bus/wire.ts";
-import { below } from "./outlets.ts";
+import { below } from "./addresses.ts";
 import { sftpServerOf } from "./sftp.ts";
 
 export type DropParts = Readonly<{

@@ -9,12 +9,15 @@ import type { Codec, EdgeLimits, SourceBinding, TopicCodecs, WebHost } from "#bu
 import { pathOf } from "./addresses.ts";
 import { dropInlet } from "./drop.ts";
 import { onOneNode, type OneNodeParts } from "./one-node.ts";
+import { postgresInlet, type PostgresParts } from "./postgres.ts";
 import type { TopicEdges } from "./topics.ts";
 
 const LIMITS: EdgeLimits = { maxBytes: 10 * 1024 * 1024, maxInFlight: 512 };
 
 export type InletParts = OneNodeParts &
-  Readonly<{ host: WebHost; dataDir: string; topics: TopicEdges; signatures: Signatures; secret: (name: string) => string }>;
+  Readonly<
+    { host: WebHost; dataDir: string; topics: TopicEdges; signatures: Signatures } & Pick<PostgresParts, "secret" | "development" | "store">
+  >;
 
 /** The inlet of one source; undefined where the source is a topic, which branches read by themselves. */
 export function createInlet(parts: InletParts, route: Route, source: Source): Inlet | undefined {
@@ -50,6 +53,8 @@ export function createInlet(parts: InletParts, route: Route, source: Source): In
     case "file":
     case "sftp":
       return onOneNode(parts, `inlet ${route.id}/${source.name}`, () => dropInlet(parts, route, source, binding, LIMITS));
+    case "postgres":
+      return onOneNode(parts, `inlet ${route.id}/${source.name}`, () => postgresInlet(parts, route, source, binding, LIMITS));
     case "nats":
     case "amqp": {
       const { options, codec, avro, replyCodec, avroReply } = source.binding;

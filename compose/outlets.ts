@@ -1,5 +1,4 @@
 /** Makes the outlets of a branch: one per address of the receiving system, first preferred. */
-import { isAbsolute, resolve } from "node:path";
 import { createFileOutlet } from "#adapters/file/outlet.ts";
 import { createSoapOutlet } from "#adapters/soap/outlet.ts";
 import type { Guard } from "#adapters/web/outbound.ts";
@@ -9,8 +8,10 @@ import type { Clock, Outlet } from "#bus/ports.ts";
 import type { Branch, Route } from "#bus/route/runtime.ts";
 import { fillSecrets } from "#bus/route/schema/fill.ts";
 import type { SoapOutletSettings, SoapVersion, WebClient } from "#bus/wire.ts";
+import { below } from "./addresses.ts";
 import { checkAddress, httpOutlets } from "./http.ts";
 import { mailOutlet } from "./mail.ts";
+import { postgresOutlet } from "./postgres.ts";
 import { sftpOutlet } from "./sftp.ts";
 import type { TopicEdges } from "./topics.ts";
 
@@ -50,6 +51,8 @@ export function createOutlets(parts: OutletParts, route: Route, branch: Branch):
       ];
     case "sftp":
       return [sftpOutlet(options, parts.secret, need(branch.binding.codec, route, branch, "codec"))];
+    case "postgres":
+      return [postgresOutlet(parts, branch.binding)];
     case "mail":
       return [mailOutlet(parts, branch.binding.options, MAX_BYTES)];
     case "nats":
@@ -99,10 +102,6 @@ function headers(parts: OutletParts, options: Readonly<Record<string, unknown>>)
   const auth = text(options, "auth");
   if (auth !== undefined) given["authorization"] = auth;
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), fillSecrets(value, parts.secret)]));
-}
-
-export function below(dataDir: string, path: string): string {
-  return isAbsolute(path) ? path : resolve(dataDir, path);
 }
 
 const text = (options: Readonly<Record<string, unknown>>, name: string): string | undefined => {

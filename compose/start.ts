@@ -156,7 +156,7 @@ async function start(
     outlets: (route, branch) =>
       createOutlets({ client, dataDir, secret, topics, signatures, development, guard, clock: systemClock }, route, branch),
     inlet: (route, source) =>
-      createInlet({ host, dataDir, leases, clock: systemClock, onError, topics, signatures, secret }, route, source),
+      createInlet({ host, dataDir, leases, clock: systemClock, onError, topics, signatures, secret, development, store }, route, source),
     leases,
     audit,
     identifiers: identifierRules(settings.checkDigits, log, systemClock),

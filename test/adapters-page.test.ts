@@ -42,7 +42,7 @@ const route = (block: string): string =>
   ].join("");
 
 it("the page has examples", () => {
-  expect(blocks.length).toBeGreaterThanOrEqual(2);
+  expect(blocks.length).toBeGreaterThanOrEqual(5);
 });
 
 it.each(blocks.map((block) => [block.split("\n").slice(0, 4).join(" ").replace(/\s+/gu, " "), block] as const))(

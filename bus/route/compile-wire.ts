@@ -11,12 +11,12 @@ import { fileWire } from "./compile-files.ts";
 import { isTopicEdge, topicWire } from "./compile-topics.ts";
 import type { SourceWire, TargetWire, Both, Wire } from "./compile-wire-types.ts";
 import type { AdapterDoc } from "./documents.ts";
-import { isFileEdge } from "./edge-kinds.ts";
+import { isFileEdge, speaksJson } from "./edge-kinds.ts";
 
 /** Throws CompileFault, or `configuration` from the compilers of WSDL, XSD and contract. */
 export function sourceBinding(wire: SourceWire): Wire {
   const { adapter } = wire.document;
-  if (adapter.name === "http") return jsonWire(wire, adapter);
+  if (speaksJson(adapter.name)) return jsonWire(wire, adapter);
   if (adapter.name === "soap") return adapter.options["wsdl"] === undefined ? ownSoap(wire, adapter) : soapWire(wire, adapter);
   if (isTopicEdge(adapter.name)) return topicWire(wire, adapter);
   return isFileEdge(adapter.name) ? fileWire(wire) : plainWire(adapter);
@@ -24,7 +24,7 @@ export function sourceBinding(wire: SourceWire): Wire {
 
 export function targetBinding(wire: TargetWire): Wire {
   const { adapter } = wire.document;
-  if (adapter.name === "http" || isFileEdge(adapter.name)) return jsonWire(wire, adapter);
+  if (speaksJson(adapter.name) || isFileEdge(adapter.name)) return jsonWire(wire, adapter);
   if (isTopicEdge(adapter.name)) return topicWire(wire, adapter);
   return adapter.name === "soap" ? soapWire(wire, adapter) : plainWire(adapter);
 }

@@ -4,6 +4,7 @@
  */
 import { have, PHP_SOAP, ZEEP } from "./debian.ts";
 import { mongoServer } from "./mongodb.ts";
+import { POSTGRESQL } from "./postgres.ts";
 import { OPENSSH } from "./sshd.ts";
 import { natsServer } from "./nats.ts";
 import { rabbitServer } from "./rabbitmq.ts";
@@ -19,5 +20,5 @@ async function tell(work: () => unknown): Promise<void> {
   }
 }
 
-for (const tool of [ZEEP, PHP_SOAP, OPENSSH]) await tell(() => have(tool));
+for (const tool of [ZEEP, PHP_SOAP, OPENSSH, POSTGRESQL]) await tell(() => have(tool));
 for (const open of SERVERS) await tell(async () => (await open())?.close());

@@ -4,6 +4,7 @@ import { asBusError, BusError } from "../../errors.ts";
 import type { Accept, Inbound } from "../../ports.ts";
 import type { DropSettings } from "./settings.ts";
 import type { Piece } from "../../wire.ts";
+import { takeOne } from "../take.ts";
 import type { ErrorLog, Found } from "./folder.ts";
 
 /**
@@ -75,36 +76,18 @@ function createWindow(limit: number, abandoned: AbortSignal) {
   return window;
 }
 
-/** Milliseconds between tries where the bus names none, and how often one record is tried. */
-const WAIT = 1000;
-const TRIES = 60;
-
 /** True when the bus cannot take the record now. */
 async function handOne(work: Work, piece: Piece): Promise<boolean> {
-  const { settings, accept, count, closing } = work;
-  const inbound = inboundOf(work, piece);
-  for (let tries = 1; ; tries++) {
-    try {
-      const outcome = await accept(inbound);
-      if (outcome.kind === "accepted" && outcome.duplicate) count.known += 1;
-      else count.taken += 1;
-      return false;
-    } catch (thrown) {
-      const error = asBusError(thrown);
-      if (!isPassing(error)) {
-        count.failed += 1;
-        await work.log.add(error, { index: piece.index, line: piece.line });
-        return false;
-      }
-      if (error.class === "internal" || tries >= TRIES || closing.aborted) return true;
-      await settings.clock.sleep(Math.min(error.retryAfter ?? WAIT, 30_000), closing).catch(() => undefined);
-    }
+  const { count } = work;
+  const taken = await takeOne(work.accept, inboundOf(work, piece), work.settings.clock, work.closing);
+  if (taken === "left") return true;
+  if (taken === "known") count.known += 1;
+  else if (taken === "taken") count.taken += 1;
+  else {
+    count.failed += 1;
+    await work.log.add(taken, { index: piece.index, line: piece.line });
   }
-}
-
-/** The bus's own trouble is not the record's fault. */
-function isPassing(error: BusError): boolean {
-  return error.class === "throttled" || error.class === "provider-unavailable" || error.class === "internal";
+  return false;
 }
 
 /** The id is made of name, place and content, so that the same record of the same file is one message however often it is read. */

@@ -36,8 +36,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "13-two-steps-in-one.yaml": "13:5  two-keys  a step has exactly one key, here are `dedupe` and `map`; begin each step with `- `",
   "14-step-not-indented.yaml": "13:5  two-keys  `key` belongs to `dedupe`; indent it below `dedupe:`",
   "15-two-adapters.yaml": "10:5  two-adapters  `from` takes exactly one adapter, here are `http` and `file`; keep one",
-  "16-no-adapter.yaml": "14:3  no-adapter  `to` needs exactly one adapter: soap, http, file, sftp, mail, nats, amqp, topic",
-  "17-unknown-adapter.yaml": "9:5  unknown-adapter  there is no adapter `gopher`; known are soap, http, file, sftp, nats, amqp, topic",
+  "16-no-adapter.yaml": "14:3  no-adapter  `to` needs exactly one adapter: soap, http, file, sftp, postgres, mail, nats, amqp, topic",
+  "17-unknown-adapter.yaml":
+    "9:5  unknown-adapter  there is no adapter `gopher`; known are soap, http, file, sftp, postgres, nats, amqp, topic",
   "18-adapter-option.yaml": "15:27  unknown-field  there is no field `metod`; did you mean `method`?",
   "19-adapter-word.yaml": "15:35  unknown-word  `method`: `TRACE` is not known here; known are GET, POST, PUT, PATCH, DELETE",
   "20-choose-otherwise.yaml":
