@@ -20,7 +20,7 @@ const script = fileURLToPath(new URL("../clients/zeep_signed.py", import.meta.ur
 let world: SignedSite;
 let folder: string;
 beforeAll(async () => {
-  world = await openSignedSite("{ required: true, covers: body }");
+  world = await openSignedSite("{ required: true, covers: body }", "signs");
   folder = join(world.site.root, "cert");
   const { code, err } = await world.site.mbus("system", "cert", "cnas/pensions", "-o", folder);
   if (code !== 0) throw new Error(err);
@@ -98,6 +98,33 @@ describe("the bus's own signature", () => {
     const { text } = await world.post(world.message({ ids: "plain", headers: CALL.replaceAll("wsu:Id", "Id") }));
     expect(text).toMatch(/<soap:Body Id="/u);
     expect(text).toContain("<ds:X509Data>");
+  });
+});
+
+describe("the provider", () => {
+  it.skipIf(!xmlsec)("is asked under the bus's signature, which covers the call context and holds for xmlsec1", async () => {
+    expect((await world.post(world.message())).status).toBe(200);
+    expect(judgedByXmlsec(world.asked(), busCertificate())).toBe("good");
+    expect(world.asked()).toMatch(/<mcon:CallingUser [^>]*wsu:Id=/u);
+  });
+
+  it("is not believed when its answer is unsigned, or signed by somebody else; what it signs again, is", async () => {
+    try {
+      for (const [signer, why] of [
+        [undefined, "is not signed"],
+        [world.stranger, "none of the sender&#39;s registered"],
+      ] as const) {
+        world.answerBy(signer);
+        const { status, text } = await world.post(world.message());
+        expect(status).toBe(500);
+        expect(text.replaceAll("'", "&#39;")).toContain(why);
+        expect(text).toContain("provider-reply-invalid");
+        expect(text).not.toContain("Ciobanu");
+      }
+    } finally {
+      world.answerBy(world.population);
+    }
+    expect((await world.post(world.message())).text).toContain("Ciobanu");
   });
 });
 

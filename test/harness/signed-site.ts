@@ -36,6 +36,10 @@ export type SignedSite = Readonly<{
   bus(): BusProcess;
   /** Calls that reached the provider. */
   hits(): number;
+  /** What the provider was asked last, and who signs its answers from now on; undefined = nobody. */
+  asked(): string;
+  answerBy(signer: Made | undefined): void;
+  population: Made;
   /** A message of the SOAP system that is good, unless `wanted` makes it otherwise. */
   message(wanted?: Partial<Wanted>): string;
   post(body: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
@@ -45,21 +49,44 @@ export type SignedSite = Readonly<{
   close(): Promise<void>;
 }>;
 
-export async function openSignedSite(rules = "{ required: true }"): Promise<SignedSite> {
+const REPLY_BODY = REPLY.slice(REPLY.indexOf("<soap:Body>") + "<soap:Body>".length, REPLY.indexOf("</soap:Body>"));
+
+/**
+ * `rules`: `signatures` of the systems that ask. `provides: signs`: the route signs what it sends to the provider and demands signed answers,
+ * which the provider signs as `answersBy` says.
+ */
+export async function openSignedSite(rules = "{ required: true }", provides: "plain" | "signs" = "plain"): Promise<SignedSite> {
   let hits = 0;
+  let asked = "";
+  let answersBy: Made | undefined;
   const provider = createServer((request, response) => {
     hits += 1;
-    request.resume();
-    response.setHeader("content-type", "text/xml; charset=utf-8").end(REPLY);
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      asked = Buffer.concat(chunks).toString();
+      const body = answersBy === undefined ? REPLY : signedEnvelope({ by: answersBy, body: REPLY_BODY });
+      response.setHeader("content-type", "text/xml; charset=utf-8").end(body);
+    });
   });
   await new Promise<void>((done) => provider.listen(0, "127.0.0.1", done));
   const url = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
   const workshop = createWorkshop();
   const extensions = ["subjectKeyIdentifier=hash", "extendedKeyUsage=clientAuth"];
-  const [soap, rest, stranger] = ["pensions", "townhall", "stranger"].map((name) =>
+  const [soap, rest, stranger, population] = ["pensions", "townhall", "stranger", "population"].map((name) =>
     workshop.make(name, { subject: `/CN=${name}`, key: RSA(2048), extensions }),
-  ) as [Made, Made, Made];
+  ) as [Made, Made, Made, Made];
   const site = createSite();
+  if (provides === "signs") {
+    answersBy = population;
+    copyFileSync(population.certFile, join(site.root, "routes/population.cer"));
+    site.edit("routes/systems.yaml", (text) =>
+      text.replace("id: rsp/population\n", "id: rsp/population\ncertificates: [./population.cer]\n"),
+    );
+    site.edit("routes/rsp/person-lookup.yaml", (text) =>
+      text.replace("path: /PopulationRegister }", "path: /PopulationRegister, sign: true, verify: true }"),
+    );
+  }
   copyFileSync(soap.certFile, join(site.root, "routes/pensions.cer"));
   copyFileSync(rest.certFile, join(site.root, "routes/townhall.cer"));
   site.edit("routes/systems.yaml", (text) =>
@@ -80,8 +107,11 @@ export async function openSignedSite(rules = "{ required: true }"): Promise<Sign
     soap,
     rest,
     stranger,
+    population,
     bus: () => bus,
     hits: () => hits,
+    asked: () => asked,
+    answerBy: (signer) => void (answersBy = signer),
     message: (wanted = {}) =>
       signedEnvelope({ by: soap, body: bodyOf(IDNP), headers: CALL, alsoSign: CALL_IDS, bodyId: `B-${randomUUID()}`, ...wanted }),
     post: (body, headers = {}) =>
