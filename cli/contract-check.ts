@@ -1,34 +1,36 @@
 /** `mbus contract check`: would the schemas on disk still fit those that a running bus has registered? */
-import { checkCompatibility } from "#bus/contract/compatibility.ts";
+import { verdictOf, type Role, type Verdict as Found } from "#bus/contract/verdict.ts";
 import { readFiles } from "#compose/files.ts";
 import { root } from "#main.ts";
 import { json, place } from "./client.ts";
 import { CommandFailed, print, type Output } from "./output.ts";
 
-type Verdict = Readonly<{ type: string; compatible: boolean; rules: readonly string[] }>;
+type Verdict = Readonly<{ type: string; role: Role }> & Found;
 
 export async function check(output: Output, only: readonly string[]): Promise<number> {
   const registry = process.env["SCHEMA_REGISTRY_URL"] ?? place().registry;
   const { documents, files } = await readFiles([root], process.env);
   const verdicts: Verdict[] = [];
   for (const contract of documents.contracts.values()) {
-    const types = [{ id: contract.id, schema: contract.schema }, ...(contract.reply ? [contract.reply] : [])];
-    for (const { id, schema } of types) {
+    const role: Role = contract.pattern === "query" ? "request" : contract.pattern;
+    const own = { id: contract.id, schema: contract.schema, role };
+    const types = [own, ...(contract.reply ? [{ ...contract.reply, role: "reply" as const }] : [])];
+    for (const { id, schema, role } of types) {
       if (only.length > 0 && !only.some((name) => schema.endsWith(name) || id === name)) continue;
       const history = await versions(registry, id);
-      const rules = checkCompatibility(files.text(schema) ?? "", history, level(contract.compatibility));
-      verdicts.push({ type: id, compatible: rules.length === 0, rules });
+      verdicts.push({ type: id, role, ...verdictOf(files.text(schema) ?? "", history, level(contract.compatibility), role) });
     }
   }
-  const lines = verdicts.flatMap(({ type, compatible, rules }) => [
+  const lines = verdicts.flatMap(({ type, compatible, backward, forward, affected }) => [
     `${type}  ${compatible ? "compatible" : "NOT COMPATIBLE"}`,
-    ...rules.map((rule) => `  ${rule}`),
+    ...[...backward, ...forward].map((rule) => `  ${rule}`),
+    ...affected.map((who) => `  hits ${who}`),
   ]);
   print(output, verdicts, lines.join("\n"));
   return verdicts.every((verdict) => verdict.compatible) ? 0 : 1;
 }
 
-type Level = Parameters<typeof checkCompatibility>[2];
+type Level = Parameters<typeof verdictOf>[2];
 const level = (compatibility: string): Level => compatibility.toUpperCase() as Level;
 
 /** Schemas of a subject, oldest first; none for one that is not registered. */

@@ -38,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [
     "#bus/admin.ts",
     "#bus/route/",
-    "#bus/contract/compatibility.ts",
+    "#bus/contract/verdict.ts",
     "#adapters/registry.ts",
     "#adapters/keys/ca.ts",
     "#verifier/",
