@@ -7,12 +7,15 @@ export function noticeAppends(journal: Journal): Noticed {
   let tell = (): void => undefined;
   return {
     journal: {
-      ...journal,
+      writers: journal.writers,
       async append(records) {
         const appended = await journal.append(records);
         if (records.some(({ topic }) => topic !== undefined)) tell();
         return appended;
       },
+      read: (from, limit, only) => journal.read(from, limit, only),
+      find: (query) => journal.find(query),
+      close: () => journal.close(),
     },
     listen(published) {
       tell = published;

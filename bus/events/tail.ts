@@ -41,9 +41,17 @@ export function createTail(journal: Journal, clock: Clock): Tail {
     return { records: all.filter(({ topic }) => topic !== undefined), next: last === undefined ? at : last + 1 };
   };
 
+  const wake = (): void => {
+    const woken = waiters;
+    waiters = new Set();
+    for (const each of woken) each();
+  };
+
   const fetch = async (): Promise<void> => {
     fresh = false;
     const got = await page(next);
+    // whoever looked just before and found nothing waits already
+    if (got.next > next) wake();
     next = got.next;
     for (const record of got.records) {
       ring.push(record);
@@ -94,9 +102,7 @@ export function createTail(journal: Journal, clock: Clock): Tail {
     },
     appended() {
       fresh = true;
-      const woken = waiters;
-      waiters = new Set();
-      for (const wake of woken) wake();
+      wake();
     },
   };
 }
