@@ -12,8 +12,8 @@ export type Event = Readonly<Record<string, unknown> & { id: string; offset: str
 export const TYPE = "RSP.Population.Person.Changed";
 
 /** `receiver`: where the ordinary route delivers. */
-export function createEventsSite(receiver: string): Site {
-  const site = createSite({ MBUS_VAR_PRIMARIA_URL: receiver });
+export function createEventsSite(receiver: string, env: Readonly<Record<string, string>> = {}): Site {
+  const site = createSite({ MBUS_VAR_PRIMARIA_URL: receiver, ...env });
   rmSync(join(site.root, "routes/rsp/tests/person-changed.test.yaml"));
   writeFileSync(
     join(site.root, "routes/rsp/person-changed.yaml"),
