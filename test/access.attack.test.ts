@@ -336,6 +336,7 @@ describe("B23 one system at a hundred times its share", () => {
     await eventually(
       async () => refused.length >= 100,
       () => `${refused.length} were told to come again`,
+      120_000,
     );
     expect(refused.every(({ retryAfter }) => Number(retryAfter) >= 1)).toBe(true);
     // the flood is held where it is; meanwhile every one of others is taken

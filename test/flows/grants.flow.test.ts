@@ -112,6 +112,7 @@ describe("a grant of three fields", () => {
     await eventually(
       async () => (full = await soap(`full-${Date.now()}`)).status === 200,
       () => `the register answered ${full.status} ${full.text}`,
+      120_000,
     );
     const [given, family] = [field(full.text, "GivenName"), field(full.text, "FamilyName")];
     expect([typeof given, typeof family]).toEqual(["string", "string"]);
@@ -168,6 +169,7 @@ describe("a quota", () => {
     await eventually(
       async () => (fault = await soap(`q-${Date.now()}`)).status !== 200,
       () => `still ${fault.status}`,
+      120_000,
     );
     expect(fault.text).toMatch(/Fault[\s\S]*quota-exceeded/u);
     expect(Number(fault.retryAfter)).toBeGreaterThan(0);
@@ -182,6 +184,7 @@ describe("the audit journal", () => {
         `heard of ${audits()
           .map((event) => String(event["message_id"]))
           .join(", ")}`,
+      120_000,
     );
     expect(audits().filter((event) => event["message_id"] === "cut-1")).toMatchObject([
       {
@@ -200,7 +203,7 @@ describe("the audit journal", () => {
       expect(audits().filter((event) => event["message_id"] === `denied-${code}`)).toMatchObject([{ outcome: "denied", error: code }]);
     const acts = async (): Promise<boolean> => audits().some((event) => event["event_type"] === "MConnect.Administration.Pause");
     expect((await site.mbus("pause", "person-lookup", "--reason", "planned", "--operator", "ana")).code).toBe(0);
-    await eventually(acts, () => "the pause was not heard of");
+    await eventually(acts, () => "the pause was not heard of", 120_000);
   });
 
   it("hears of nothing twice, also through kill -9", async () => {
@@ -210,6 +213,7 @@ describe("the audit journal", () => {
     await eventually(
       async () => audits().some((event) => event["event_type"] === "MConnect.Administration.Resume"),
       () => "the resumption was not heard of",
+      120_000,
     );
     const ids = [...new Map(mlog.received.map((one) => [one.id, one])).values()].map(
       ({ body }) => (JSON.parse(body) as { event_id: string }).event_id,
