@@ -1,6 +1,7 @@
 /** What a change does to routes, and to the places that their branches have in the stream of messages. */
 import type { BranchDoc, RouteDoc } from "../route/documents.ts";
 import type { Route } from "../route/runtime.ts";
+import { replyTopic } from "../replies.ts";
 import { topicRead } from "../running.ts";
 import type { Side } from "./plan.ts";
 
@@ -55,11 +56,14 @@ function placesOf(side: Side): readonly Place[] {
   return [...runs(side).values()]
     .filter(({ contract }) => contract.pattern !== "query")
     .flatMap((route) => {
-      const documents = new Map(side.documents.routes.get(route.id)?.branches.map((branch) => [branch.name, branch]));
-      return route.branches.map(({ name }) => ({
+      const document = side.documents.routes.get(route.id);
+      const documents = new Map([...(document?.branches ?? []), ...(document?.replies ?? [])].map((branch) => [branch.name, branch]));
+      const read = route.branches.map(({ name }) => ({ name, topic: topicRead(route) }));
+      const pushed = (route.replies ?? []).map((branch) => ({ name: branch.name, topic: replyTopic(route, branch) }));
+      return [...read, ...pushed].map(({ name, topic }) => ({
         route: route.id,
         name,
-        key: JSON.stringify([topicRead(route), route.id, name]),
+        key: JSON.stringify([topic, route.id, name]),
         target: targetOf(route, documents.get(name)),
       }));
     });
@@ -67,12 +71,14 @@ function placesOf(side: Side): readonly Place[] {
 
 /** Who gets what, and by which way: two branches alike in this are one branch under two names. */
 function targetOf(route: Route, branch: BranchDoc | undefined): string {
+  const when = branch?.when && { ...branch.when, path: [] };
   return JSON.stringify([
     topicRead(route),
+    branch?.path[0] === "replies",
     branch?.system,
     branch?.adapter.name,
     branch?.adapter.options,
-    branch?.when && { ...branch.when, path: [] },
+    when,
   ]);
 }
 

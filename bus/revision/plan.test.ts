@@ -68,6 +68,20 @@ describe("a plan", () => {
     expect(routes[1]?.renamed).toEqual([{ from: "person-order/to", to: "orders/to" }]);
   });
 
+  it("counts replies that wait to be pushed where their address goes", async () => {
+    const replies = "replies: [{ name: back, system: office/erp, http: { path: /replies } }]\n";
+    const texts = { ...FILES, "routes/order.yaml": `${ORDER}${replies}` };
+    const plan = await planChange({
+      before: await sideOf(filesOf(texts)),
+      after: await before,
+      waiting: () => Promise.resolve([{ route: "person-order", branch: "back", count: 2 }]),
+    });
+    expect([plan.verdict, plan.routes]).toMatchObject([
+      "strands",
+      [{ route: "person-order", parts: ["replies"], gone: [{ name: "back", waiting: 2 }], begin: [], renamed: [] }],
+    ]);
+  });
+
   it("shows the fields that a grant gains and loses, down to the leaf", async () => {
     const { grants, verdict } = await planOf(swap("routes/grants.yaml", "[status, name]", "[status, born]"));
     expect([verdict, grants]).toEqual([
