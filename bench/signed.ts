@@ -18,11 +18,11 @@ import { startProgram } from "./parts/process.ts";
 const HEADERS = { "content-type": "text/xml; charset=utf-8", soapaction: '""', "x-system": "cnas/pensions" };
 const PATH = "/mconnect/soap/rsp/population/PersonRegistry";
 const IN_FLIGHT = 64;
-const ROUNDS = 5;
-const WARM_ROUNDS = 4;
+const ROUNDS = 3;
+const WARM_ROUNDS = 3;
 const ROUND_MS = 2000;
 /** More than a round can use. */
-const MESSAGES = 6000;
+const MESSAGES = 4000;
 
 const signAside = promisify(sign);
 const ENVELOPE = Buffer.from(REQUEST.replaceAll(/(<\/?)m:/gu, "$1mcon:").replace("xmlns:m=", "xmlns:mcon="));
