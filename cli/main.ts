@@ -5,6 +5,7 @@ import { changing } from "./change-verbs.ts";
 import { contracts } from "./contract-verbs.ts";
 import { CommandFailed, type Output } from "./output.ts";
 import type { Register } from "./register.ts";
+import { systems } from "./system-verbs.ts";
 
 export async function run(args: readonly string[]): Promise<void> {
   const program = new Command("mbus")
@@ -200,15 +201,7 @@ function looking(program: Command, verb: Register): void {
     async (output, [file = ""], options: { ca?: string }) => (await import("./evidence.ts")).verify(output, file, options.ca),
   );
   contracts(program, verb);
-  const system = program.command("system").description("registered systems");
-  verb(system, "list", "systems", [], async (output) => (await import("./status.ts")).systems(output));
-  verb(
-    system,
-    "cert <name>",
-    "issue a development certificate",
-    [["-o, --out <dir>!", "folder for cert.pem, key.pem, ca.pem"]],
-    async (output, [name = ""], options: { out: string }) => (await import("./system-cert.ts")).cert(output, name, options.out),
-  );
+  systems(program, verb);
 }
 
 function brokers(program: Command, verb: Register): void {
