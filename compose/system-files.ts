@@ -89,7 +89,10 @@ function withCertificate(text: string, system: SystemDoc, reference: string): st
     return lines.join("\n");
   }
   const at = system.source.place(["certificates"]).line - 1;
-  const changed = lines[at]?.startsWith("certificates:") === false ? undefined : lines[at]?.replace(/\[(.*)\]/, (_, inner: string) => `[${inner.trim() === "" ? "" : `${inner.trim()}, `}${entry}]`);
+  const changed =
+    lines[at]?.startsWith("certificates:") === false
+      ? undefined
+      : lines[at]?.replace(/\[(.*)\]/, (_, inner: string) => `[${inner.trim() === "" ? "" : `${inner.trim()}, `}${entry}]`);
   if (changed === undefined || changed === lines[at])
     throw refuse(`add it to the list yourself: \`- ${reference}\` under \`certificates:\` of ${system.source.file}:${at + 1}`);
   lines[at] = changed;
