@@ -112,6 +112,17 @@ describe.each(toolkits)("$name", (toolkit) => {
   });
 });
 
+it("is described for others at once: in OpenAPI, and in the catalogue with its provider", async () => {
+  const document = (await (await fetch(`${bus.http}/mconnect/openapi.json?system=asp/land`)).json()) as { paths: Record<string, unknown> };
+  expect(Object.keys(document.paths)).toContain("/mconnect/rest/asp.land.get-parcel.request.v1");
+  const { out } = await site.mbus("contract", "show", "asp.land.get-parcel.request.v1", "--json");
+  expect(JSON.parse(out)).toMatchObject({
+    pattern: "query",
+    providers: [{ system: "asp/land" }],
+    types: [{ role: "request" }, { role: "reply" }],
+  });
+});
+
 it("a one-way operation is delivered durably", async () => {
   const before = provider.heard.length;
   const response = await fetch(`${bus.http}/mconnect/rest/asp.civil.touch.request.v1`, {
