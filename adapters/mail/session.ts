@@ -1,5 +1,7 @@
 /** One conversation with a mail server: greeting, TLS, login, then mails one after the other. An abort ends it at once. */
-import SmtpConnection, { type SMTPConnectionOptions } from "nodemailer/lib/smtp-connection";
+import { createRequire } from "node:module";
+import type SmtpConnection from "nodemailer/lib/smtp-connection";
+import type { SMTPConnectionOptions } from "nodemailer/lib/smtp-connection";
 
 export type MailServer = Readonly<{
   host: string;
@@ -17,6 +19,9 @@ export type Session = Readonly<{
   end(): void;
 }>;
 
+/** Loaded at its first use: a bus without such routes spends neither time nor memory on it. */
+const library = (): typeof SmtpConnection => createRequire(import.meta.url)("nodemailer/lib/smtp-connection") as typeof SmtpConnection;
+
 const CONNECT = 10_000;
 const SILENCE = 60_000;
 const LONGEST_ANSWER = 65_536;
@@ -24,7 +29,7 @@ const LONGEST_ANSWER = 65_536;
 /** Rejects with nodemailer's errors, or the signal's reason. */
 export async function openSession(server: MailServer, signal: AbortSignal): Promise<Session> {
   signal.throwIfAborted();
-  const connection = new SmtpConnection(optionsOf(server));
+  const connection = new (library())(optionsOf(server));
   let over: (reason: unknown) => void = () => {};
   let ended = false;
   const fail = (reason: unknown): void => over(reason);

@@ -1,6 +1,7 @@
 /** From a message to mails: who gets one, and its bytes. What a field holds can neither add a header nor a recipient nor markup. */
 import { createHash } from "node:crypto";
-import MailComposer from "nodemailer/lib/mail-composer";
+import { createRequire } from "node:module";
+import type MailComposer from "nodemailer/lib/mail-composer";
 import { compileOnly, compileTemplate, fieldsOf, type Encode } from "#bus/edge/template.ts";
 import type { Message } from "#bus/envelope.ts";
 import { BusError } from "#bus/errors.ts";
@@ -13,6 +14,9 @@ export type Writer = Readonly<{
   /** The whole mail to one of them, headers and body. Throws map-failed and message-too-large. */
   write(message: Message, recipient: string): Promise<Buffer>;
 }>;
+
+/** Loaded at its first use: a bus without such routes spends neither time nor memory on it. */
+const library = (): typeof MailComposer => createRequire(import.meta.url)("nodemailer/lib/mail-composer") as typeof MailComposer;
 
 const MOST_RECIPIENTS = 50;
 const LONGEST_SUBJECT = 500;
@@ -38,7 +42,7 @@ export function compileMail(template: MailTemplate, maxBytes: number): Writer {
       const title = subject(message);
       if (title.length > LONGEST_SUBJECT)
         throw new BusError("message-too-large", `the subject has more than ${LONGEST_SUBJECT} characters`);
-      const composer = new MailComposer({
+      const composer = new (library())({
         from: { name: template.sender ?? "", address: template.from },
         to: { name: "", address: recipient },
         subject: title,

@@ -1,8 +1,13 @@
 /** Where a database is and how it is spoken to: over TLS with a verified certificate, with bounds on every wait. */
-import pg, { type ClientConfig } from "pg";
+import { createRequire } from "node:module";
+import type pg from "pg";
+import type { ClientConfig } from "pg";
 import { BusError } from "#bus/errors.ts";
 
 export type Database = Readonly<{ config: ClientConfig; /** Host, port and name; no account. */ name: string }>;
+
+/** Loaded at its first use: a bus without such routes spends neither time nor memory on it. */
+const library = (): typeof pg => createRequire(import.meta.url)("pg") as typeof pg;
 
 /** Milliseconds: of connecting, of one statement, and of a transaction that waits for the bus. */
 const CONNECT = 10_000;
@@ -54,14 +59,14 @@ export function databaseOf({ url, security, ca }: DatabaseSettings): Database {
 
 /** An open connection; what breaks it later fails the statement that comes next. */
 export async function connect({ config }: Database): Promise<pg.Client> {
-  const client = new pg.Client(config);
+  const client = new (library().Client)(config);
   client.on("error", () => undefined);
   await client.connect();
   return client;
 }
 
 export function openPool({ config }: Database, max: number): pg.Pool {
-  const pool = new pg.Pool({ ...config, max, idleTimeoutMillis: 30_000, allowExitOnIdle: true });
+  const pool = new (library().Pool)({ ...config, max, idleTimeoutMillis: 30_000, allowExitOnIdle: true });
   pool.on("error", () => undefined);
   return pool;
 }

@@ -3,7 +3,8 @@
  * else: one that shows another key is not spoken to.
  */
 import { createHash } from "node:crypto";
-import { Client, type ConnectConfig, type SFTPWrapper } from "ssh2";
+import { createRequire } from "node:module";
+import type { Client, ConnectConfig, SFTPWrapper } from "ssh2";
 import { BusError } from "#bus/errors.ts";
 
 export type SftpServer = Readonly<{
@@ -25,6 +26,10 @@ export type SftpLink = Readonly<{
   drop(): void;
 }>;
 
+/** Loaded at its first use: a bus without such routes spends neither time nor memory on it. */
+const library = (): Readonly<{ Client: new () => Client }> =>
+  createRequire(import.meta.url)("ssh2") as Readonly<{ Client: new () => Client }>;
+
 /** Milliseconds until the session stands, and between signs of life; three that stay without answer end it. */
 const READY = 15_000;
 const ALIVE = 10_000;
@@ -36,7 +41,7 @@ export function createLink(server: SftpServer): SftpLink {
   return {
     session() {
       if (open) return open.sftp;
-      const client = new Client();
+      const client = new (library().Client)();
       const mine = { client, sftp: connect(client, server) };
       open = mine;
       const gone = (): void => {
