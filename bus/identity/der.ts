@@ -4,7 +4,6 @@
 export type Element = Readonly<{ tag: number; content: Buffer; whole: Buffer }>;
 
 export const SEQUENCE = 0x30;
-export const SET = 0x31;
 export const BOOLEAN = 0x01;
 export const INTEGER = 0x02;
 export const BITS = 0x03;
