@@ -746,7 +746,12 @@ describe("the catalogue", () => {
     const { get } = await setup();
     const page = await get("/catalogue", { query: "kind=contract&limit=1" });
     expect(page).toMatchObject({ status: 200, json: { items: [{ kind: "contract" }] } });
-    const first = (page.json as { items: { id: string }[]; nextCursor: string | null }).items[0]?.id ?? "";
+    const { items, nextCursor } = page.json as { items: { id: string }[]; nextCursor: string };
+    const next = await get("/catalogue", { query: `kind=contract&limit=50&cursor=${encodeURIComponent(nextCursor)}` });
+    const others = (next.json as { items: { id: string }[] }).items.map(({ id }) => id);
+    expect(others).not.toContain(items[0]?.id);
+    const first = "benefit.register.v1";
+    expect(others).toContain(first);
     expect(await get(`/catalogue/contract/${first}`)).toMatchObject({
       status: 200,
       json: { id: first, types: [{ role: "command" }, { role: "reply" }] },

@@ -139,7 +139,7 @@ const EDITS: Readonly<Record<string, readonly Edit[]>> = {
       "an adapter nobody knows",
       "    http: { path: /commands/benefit, method: POST }",
       "    kafka: { topic: benefit }",
-      "routes/benefit-register.yaml:8:5  error  unknown-adapter  there is no adapter `kafka`; known are soap, http, file, nats, amqp, topic",
+      "routes/benefit-register.yaml:8:5  error  unknown-adapter  there is no adapter `kafka`; known are soap, http, file, sftp, postgres, nats, amqp, topic",
     ],
   ],
   "routes/person-changed.yaml": [
