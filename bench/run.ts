@@ -14,7 +14,7 @@ const GROUPS: readonly Group[] = [
     run: async (names) => (await import("./xml.ts")).xmlFigures([...names]),
   },
   { names: ["soap.exchange", "soap.latency"], run: async (names) => (await import("./soap.ts")).soapFigures(names) },
-  { names: ["soap.signed"], run: async () => (await import("./signed.ts")).signedFigures() },
+  { names: ["soap.signed", "soap.signed.ecdsa"], run: async (names) => (await import("./signed.ts")).signedFigures(names) },
   { names: ["event.route3"], run: async () => (await import("./event.ts")).eventFigures() },
   { names: ["events.produce-consume"], run: async () => (await import("./events.ts")).eventsFigures(100_000) },
   { names: ["nats.carry", "amqp.carry"], run: async (names) => (await import("./broker.ts")).brokerFigures(names) },
