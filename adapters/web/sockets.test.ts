@@ -11,11 +11,12 @@ let links: SocketLink[];
 let heard: string[];
 let ended: number;
 
-const start = (pingEvery = 60_000): Promise<RunningWebHost> =>
+type Identify = Parameters<typeof createWebHost>[0]["identify"];
+const start = (pingEvery = 60_000, identify: Identify = ({ header }) => header): Promise<RunningWebHost> =>
   createWebHost({
     http: { host: "127.0.0.1", port: 0 },
     samples: true,
-    identify: ({ header }) => header,
+    identify,
     maxBytes: 1000,
     drainTimeout: 500,
     pingEvery,
@@ -62,6 +63,36 @@ describe("a WebSocket of the host", () => {
     expect(await socket.next()).toBe("you said Bună ziua");
     expect((await socket.close()).code).toBe(1000);
     await expect.poll(() => ended).toBe(1);
+  });
+
+  it("is closed with the next ping when the registry does not know its caller any more, and says so", async () => {
+    await host.close();
+    let known: string | undefined = "a/b";
+    host = await start(30, () => known);
+    mount();
+    const socket = await dial();
+    socket.send("still there");
+    expect(await socket.next()).toBe("you said still there");
+    await new Promise((resolve) => setTimeout(resolve, 150)); // some pings go by
+    socket.send("and still");
+    expect(await socket.next()).toBe("you said and still");
+    known = undefined;
+    expect(await socket.ended).toMatchObject({ code: 1008, reason: expect.stringContaining("not registered any more") as string });
+    await expect.poll(() => ended).toBe(1);
+  });
+
+  it("is closed when its caller stands for another system, or is refused with a reason", async () => {
+    await host.close();
+    let said: string | Readonly<{ refused: string }> = "a/b";
+    host = await start(30, () => said);
+    mount();
+    const first = await dial();
+    said = "other/system";
+    expect((await first.ended).code).toBe(1008);
+    const second = await dial();
+    expect(second.status).toBe(101);
+    said = { refused: "it was revoked on 2026-11-25" };
+    expect(await second.ended).toMatchObject({ code: 1008, reason: expect.stringContaining("it was revoked") as string });
   });
 
   it("sends each text as one frame, however long it is", async () => {

@@ -1,6 +1,6 @@
 /**
  * WebSockets of the host: a handshake passes the checks of every request, then its handler takes or refuses it. No compression, text
- * frames only, bounded in size; a caller that does not answer pings is ended.
+ * frames only, bounded in size; a caller that does not answer pings is ended, and so is one who is not the same to the registry any more.
  */
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
@@ -21,6 +21,9 @@ export interface Sockets {
   /** Ends every link with 1001 (going away) and takes no new one. Idempotent. */
   close(): Promise<void>;
 }
+
+/** What a handler took, and for whom. */
+type Chosen = Readonly<{ taken: SocketTaken; system: string | undefined }>;
 
 /** Milliseconds in which a caller answers a close. */
 const GOODBYE = 2_000;
@@ -46,11 +49,7 @@ export function createSockets(parts: SocketParts): Sockets {
     return server;
   };
 
-  const decide = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    secure: boolean,
-  ): Promise<SocketTaken | WebResponse | Problem> => {
+  const decide = async (request: IncomingMessage, response: ServerResponse, secure: boolean): Promise<Chosen | WebResponse | Problem> => {
     const { headers } = request;
     if (closed) return refusal(503, "The bus is stopping", "Come again in a moment.");
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0)
@@ -59,20 +58,33 @@ export function createSockets(parts: SocketParts): Sockets {
     if (isProblem(admitted)) return admitted;
     const named = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     try {
-      return await admitted.handler(
+      const taken = await admitted.handler(
         new Arrived(request, response, { ...admitted, body: EMPTY }),
         named.filter((name) => name !== ""),
       );
+      return "open" in taken ? { taken, system: admitted.system } : taken;
     } catch (error) {
       parts.onError?.(error, admitted.path);
       return refusal(500, "Internal error", "The handshake could not be served; the operator's log holds the reason.");
     }
   };
 
-  const take = (taken: SocketTaken, webSocket: WebSocket): void => {
+  /** In words, why the caller of a standing link counts for nobody now; undefined = it is who it was. */
+  const estranged = async (request: IncomingMessage, system: string | undefined): Promise<string | undefined> => {
+    const caller = await parts.callerOf(request);
+    if (caller.refused) return caller.refused.detail;
+    return caller.system === system ? undefined : "The caller is not registered any more as the system that it was.";
+  };
+
+  const take = ({ taken, system }: Chosen, request: IncomingMessage, webSocket: WebSocket): void => {
     open.add(webSocket);
     const handlers = taken.open(linkOf(webSocket));
-    const pinging = ping(webSocket, parts.pingEvery);
+    const pinging = ping(webSocket, parts.pingEvery, () => {
+      estranged(request, system).then(
+        (why) => why === undefined || webSocket.close(1008, cut(why)),
+        (error: unknown) => parts.onError?.(error, request.url ?? ""),
+      );
+    });
     webSocket.on("message", (data: Buffer, binary: boolean) => {
       if (binary) webSocket.close(1003, "only text frames are taken here");
       else handlers.text(data.toString("utf8"));
@@ -89,11 +101,12 @@ export function createSockets(parts: SocketParts): Sockets {
     async handshake(request, socket, head, secure) {
       socket.on("error", () => socket.destroy());
       const response = new ServerResponse(request);
-      const taken = await decide(request, response, secure);
+      const chosen = await decide(request, response, secure);
       if (socket.destroyed) return;
-      if (!("open" in taken)) return refuse(request, response, socket, taken);
-      request.headers["sec-websocket-protocol"] = taken.protocol;
-      serverOf(taken.maxBytes).handleUpgrade(request, socket, head, (webSocket) => take(taken, webSocket));
+      if (!("taken" in chosen)) return refuse(request, response, socket, chosen);
+      const { protocol, maxBytes } = chosen.taken;
+      request.headers["sec-websocket-protocol"] = protocol;
+      serverOf(maxBytes).handleUpgrade(request, socket, head, (webSocket) => take(chosen, request, webSocket));
     },
     async close() {
       closed = true;
@@ -125,14 +138,15 @@ function refuse(request: IncomingMessage, response: ServerResponse, socket: Dupl
   writeAnswer(request, response, isProblem(taken) ? problemAnswer(taken, path) : taken, true);
 }
 
-/** Ends the link when the answer to the last ping did not come. */
-function ping(webSocket: WebSocket, every: number): NodeJS.Timeout {
+/** Ends the link when the answer to the last ping did not come; `beside` is done with each ping. */
+function ping(webSocket: WebSocket, every: number, beside: () => void): NodeJS.Timeout {
   let answered = true;
   webSocket.on("pong", () => (answered = true));
   const timer = setInterval(() => {
     if (!answered) return webSocket.terminate();
     answered = false;
     webSocket.ping();
+    beside();
   }, every);
   timer.unref();
   return timer;
