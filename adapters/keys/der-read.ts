@@ -3,15 +3,10 @@
  * depth. Whoever asks for a value says which tag it must have.
  */
 import { BusError } from "#bus/errors.ts";
+import { DerFault, elementAt, type Element } from "#bus/edge/der.ts";
 
-export type Value = Readonly<{
-  tag: number;
-  /** With tag and length. */
-  whole: Buffer;
-  content: Buffer;
-  /** Values within the outermost one count as depth 1. */
-  depth: number;
-}>;
+/** Values within the outermost one count as depth 1. */
+export type Value = Element & Readonly<{ depth: number }>;
 
 const MOST_DEPTH = 32;
 /** Values within one. */
@@ -106,18 +101,11 @@ export function timeOf(value: Value | undefined): number {
 }
 
 function valueAt(bytes: Buffer, at: number, depth: number): Value {
-  const tag = bytes[at];
-  const first = bytes[at + 1];
-  if (tag === undefined || first === undefined) throw broken("a value breaks off");
-  if ((tag & 0x1f) === 0x1f) throw broken("a tag has several bytes");
-  const count = first < 0x80 ? 0 : first & 0x7f;
-  if (first === 0x80) throw broken("a length is indefinite");
-  if (count > 4 || at + 2 + count > bytes.length) throw broken("a length is too long");
-  const length = count === 0 ? first : bytes.readUIntBE(at + 2, count);
-  if (count > 0 && (length < 0x80 || (count > 1 && bytes[at + 2] === 0))) throw broken("a length is not in its shortest form");
-  const start = at + 2 + count;
-  if (start + length > bytes.length) throw broken("a value breaks off");
-  return { tag, whole: bytes.subarray(at, start + length), content: bytes.subarray(start, start + length), depth };
+  try {
+    return { ...elementAt(bytes, at), depth };
+  } catch (error) {
+    throw error instanceof DerFault ? broken(error.message) : error;
+  }
 }
 
 const broken = (why: string): BusError => new BusError("der-invalid", `this is no DER: ${why}`);

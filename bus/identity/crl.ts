@@ -16,7 +16,7 @@ import {
   timeOf,
   wholeBits,
   type Element,
-} from "./der.ts";
+} from "../edge/der.ts";
 import { CRL_SIGN, extensionsOf, partsOf, type Extension } from "./parts.ts";
 import { signedParts, verifies } from "./signed.ts";
 

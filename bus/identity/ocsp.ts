@@ -17,7 +17,7 @@ import {
   wholeBits,
   wrap,
   type Element,
-} from "./der.ts";
+} from "../edge/der.ts";
 import { outOfDate } from "./certificate.ts";
 import { DIGITAL_SIGNATURE, extensionsOf, OCSP_SIGNING, partsOf } from "./parts.ts";
 import { signedParts, verifies } from "./signed.ts";

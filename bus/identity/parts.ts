@@ -17,7 +17,7 @@ import {
   serialText,
   wholeBits,
   type Element,
-} from "./der.ts";
+} from "../edge/der.ts";
 
 export type CertificateParts = Readonly<{
   serial: string;

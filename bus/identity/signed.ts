@@ -1,6 +1,6 @@
 /** Signatures on what authorities sign (certificates, revocation lists, OCSP answers): which kinds count, and whether one verifies. */
 import { constants, verify, type KeyObject } from "node:crypto";
-import { all, DerFault, elementAt, oidText, type Element } from "./der.ts";
+import { all, DerFault, elementAt, oidText, type Element } from "../edge/der.ts";
 
 /** Hash by the OID of the signature algorithm. SHA-1 and MD5 are not here: nobody can say any more who made such a signature. */
 const ALGORITHMS: Readonly<Record<string, Readonly<{ key: string; hash: string | null }>>> = {
