@@ -4,8 +4,9 @@ import { createCatalogue, type Catalogue } from "#bus/catalogue/catalogue.ts";
 import { describe, type Described } from "#bus/catalogue/described.ts";
 import { asBusError, BusError } from "#bus/errors.ts";
 import type { View } from "#bus/passage.ts";
-import type { WebHost, WebRequest, WebResponse } from "#bus/wire.ts";
+import type { WebHost, WebRequest } from "#bus/wire.ts";
 import { pathOf } from "./addresses.ts";
+import { problemOf } from "./problem.ts";
 
 export type CatalogueParts = Readonly<{
   host: WebHost;
@@ -40,17 +41,13 @@ function serve(host: WebHost, path: string, media: string, make: (request: WebRe
   host.mount("systems", path, (request) => {
     try {
       if (request.path !== path) throw new BusError("not-found", `nothing is served at ${request.path}`);
-      if (request.method !== "GET") return Promise.resolve(problem(request, new BusError("http-request", "only GET is served here"), 405));
+      if (request.method !== "GET")
+        return Promise.resolve(problemOf(new BusError("http-request", "only GET is served here"), 405, request.path));
       const body = JSON.stringify(make(request, request.query.get("system") ?? undefined));
       return Promise.resolve({ status: 200, headers: { "content-type": media, "cache-control": "no-cache" }, body });
     } catch (thrown) {
       const error = asBusError(thrown);
-      return Promise.resolve(problem(request, error, error.code === "not-found" ? 404 : 500));
+      return Promise.resolve(problemOf(error, error.code === "not-found" ? 404 : 500, request.path));
     }
   });
-}
-
-function problem(request: WebRequest, error: BusError, status: number): WebResponse {
-  const body = { type: `urn:mconnect-bus:error:${error.code}`, title: error.code, status, detail: error.message, instance: request.path };
-  return { status, headers: { "content-type": "application/problem+json" }, body: JSON.stringify(body) };
 }

@@ -4,10 +4,11 @@
  */
 import { MEDIA_TYPE } from "#adapters/asic/container.ts";
 import type { EvidenceAdmin } from "#bus/admin.ts";
-import { asBusError, BusError, CLASSES } from "#bus/errors.ts";
+import { asBusError, BusError } from "#bus/errors.ts";
 import type { JournalStep } from "#bus/journal/record.ts";
 import type { Journal } from "#bus/ports.ts";
 import type { WebHost, WebRequest, WebResponse } from "#bus/wire.ts";
+import { problemOf } from "./problem.ts";
 
 const PREFIX = "/mconnect/receipts/";
 const STEPS: ReadonlySet<JournalStep> = new Set<JournalStep>(["accepted", "verified", "refused", "replied", "dropped"]);
@@ -46,13 +47,7 @@ async function receipt({ journal, evidence }: ReceiptParts, request: WebRequest)
 }
 
 function problem(error: BusError): WebResponse {
-  const status = error.code === "not-found" ? 404 : error.code === "evidence-pending" ? 503 : CLASSES[error.class].http;
-  return {
-    status,
-    headers: {
-      "content-type": "application/problem+json",
-      ...(error.retryAfter === undefined ? undefined : { "retry-after": String(Math.ceil(error.retryAfter / 1000)) }),
-    },
-    body: JSON.stringify({ type: `urn:mconnect-bus:error:${error.code}`, title: error.code, status, detail: error.message }),
-  };
+  const answer = error.code === "evidence-pending" ? problemOf(error, 503) : problemOf(error);
+  if (error.retryAfter === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, "retry-after": String(Math.ceil(error.retryAfter / 1000)) } };
 }
